@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * address/rewrite.h — put an address into standard form, and find where its mail goes.
+ *
+ * The work of trivial-rewrite(8) as a library: linked into whoever asks often (smtpd, cleanup, qmgr)
+ * and served by the trivial-rewrite daemon to the rest. Immutable after creation, thread-safe;
+ * results of resolve are cached per process with a bound until a table changes.
+ */
+#pragma once
+
+#include "address/address.h"
+#include "base/why.h"
+#include "dns/dns.h"
+#include "table/match.h"
+#include "table/table.h"
+
+/** Settings, named after the parameters. Strings live as long as the router. */
+struct router_settings {
+	const char *myhostname, *mydomain, *myorigin, *mydestination;
+	const char *empty_address_recipient, *recipient_delimiter, *double_bounce_sender;
+	bool append_at_myorigin, append_dot_mydomain, swap_bangpath, allow_percent_hack;
+	const char *remote_header_rewrite_domain;
+	bool resolve_dequoted_address, resolve_null_domain, resolve_numeric_domain, allow_min_user;
+	const char *virtual_alias_domains, *virtual_alias_maps;
+	const char *virtual_mailbox_domains, *virtual_mailbox_maps;
+	const char *relay_domains;
+	const char *local_transport, *virtual_transport, *relay_transport, *default_transport, *error_transport;
+	const char *relayhost, *transport_maps, *relocated_maps;
+	const char *sender_dependent_relayhost_maps, *sender_dependent_default_transport_maps;
+	const char *empty_address_relayhost_maps_lookup_key;
+	const char *empty_address_default_transport_maps_lookup_key;
+	bool relocated_prefix_enable, show_user_unknown_table_name, smtputf8_enable;
+	const char *propagate_unmatched_extensions;
+	const char *parent_domain_matches_subdomains;
+	const struct net_addr *own_addrs;   /* inet_interfaces, resolved */
+	size_t n_own_addrs;
+	const struct net_addr *proxy_addrs; /* proxy_interfaces */
+	size_t n_proxy_addrs;
+	size_t cache_size;                  /* resolves kept; 0 none */
+	const struct table_settings *tables;
+};
+
+struct router;
+/** Open tables and lists; failing ones become temporary errors at lookup. */
+_must_use_ int router_new(const struct router_settings *s, struct router **ret, struct why *why);
+void router_free(struct router *r);
+/** Name of a table that has changed since, or NULL. */
+const char *router_changed(const struct router *r);
+
+enum rewrite_rule {
+	REWRITE_LOCAL,
+	REWRITE_REMOTE,
+};
+/**
+ * Rewrite to standard form.
+ *
+ * @param external   address in external form
+ * @param ret        external form, appended; empty input stays empty
+ * @return 0 or -EMSGSIZE
+ */
+_must_use_ int router_rewrite(const struct router *r, enum rewrite_rule rule, struct str external,
+	struct buf *ret);
+/** As router_rewrite, on internal forms. */
+_must_use_ int router_rewrite_internal(const struct router *r, enum rewrite_rule rule,
+	struct str internal, struct buf *ret);
+
+/** Reply flags of the resolve protocol. */
+enum resolve_flags {
+	RESOLVE_FINAL = 1,
+	RESOLVE_ROUTED = 2,
+	RESOLVE_ERROR = 4,      /* bad address syntax */
+	RESOLVE_FAIL = 8,       /* a lookup failed: try again later */
+	RESOLVE_LOCAL = 256,
+	RESOLVE_ALIAS = 512,
+	RESOLVE_VIRTUAL = 1024,
+	RESOLVE_RELAY = 2048,
+	RESOLVE_DEFAULT = 4096,
+};
+#define RESOLVE_CLASS_MASK (256 | 512 | 1024 | 2048 | 4096)
+
+struct resolve_reply {
+	struct str transport;
+	struct str nexthop;
+	struct str recipient; /* internal form, after stripping of local domains */
+	unsigned flags;       /* enum resolve_flags */
+};
+
+/**
+ * Resolve one recipient.
+ *
+ * Never fails: errors are flags. Blocks on tables.
+ * @param sender      internal form, for sender-dependent routing
+ * @param recipient   internal form
+ * @param a           owns *ret
+ */
+void router_resolve(const struct router *r, struct str sender, struct str recipient,
+	struct arena *a, struct resolve_reply *ret);
+/** True when the address literal or domain is this host's (mydestination, interfaces). */
+_must_use_ enum lookup router_is_local_domain(const struct router *r, struct str domain,
+	struct why *why);
+
+/* ---- lookups by address ---- */
+
+enum address_lookup_flags {
+	AL_LOCAL_PART = 1 << 0, /* ask user+ext and user too when the domain is local */
+	AL_DOMAIN = 1 << 1,     /* ask @domain */
+	AL_WITH_AT_DOMAIN = 1 << 2,
+	AL_PLAIN_DOMAIN = 1 << 3, /* ask domain and its parents (access, transport) */
+};
+/**
+ * Ask tables for an address in the documented key order (user+ext@domain, user@domain, user+ext,
+ * user, @domain), external form first, then internal when different.
+ *
+ * @param ret_ext   extension that the key did not contain, borrowed from address (may be NULL)
+ */
+_must_use_ enum lookup address_lookup(const struct router *r, const struct tables *t,
+	struct str internal, unsigned flags, struct buf *ret, struct str *ret_ext, struct why *why);
+/**
+ * Map one address to a list: look up, parse the result as addresses, rewrite each in local context,
+ * propagate the unmatched extension, "@domain" results keep the user.
+ *
+ * @return FOUND with *ret in the arena; NONE; TEMPFAIL
+ */
+_must_use_ enum lookup address_map(const struct router *r, const struct tables *t,
+	struct str internal, bool propagate, struct arena *a, struct address_list *ret,
+	struct why *why);

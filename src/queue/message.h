@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * queue/message.h — a handle on one stored message, wherever it lies.
+ *
+ * Today a message is a queue file; the journal will be another kind of handle. Readers ask the
+ * handle for records at offsets and never know. A handle may be shared by threads for reading
+ * (every read is a pread); marking is one byte written in place.
+ */
+#pragma once
+
+#include "base/clock.h"
+#include "base/why.h"
+#include "queue/record.h"
+
+struct queue_message;
+
+/**
+ * Open the queue file queue_name/queue_id below the current directory.
+ *
+ * O_NOFOLLOW, regular file, one link.
+ * @param writable   needed for marking
+ * @return 0; -ENOENT; -ELOOP or -EINVAL not a proper queue file; other errno
+ */
+_must_use_ int queue_message_open(struct str queue_name, struct str queue_id, bool writable,
+	struct queue_message **ret, struct why *why);
+/** A handle over an open descriptor (showq, postcat of any file); takes fd. */
+_alloc_ struct queue_message *queue_message_of_fd(int fd);
+/** Close. NULL is accepted. */
+void queue_message_close(struct queue_message *m);
+DEFINE_CLEANUP(struct queue_message *, queue_message_close);
+/** The descriptor (locks, modes). */
+int queue_message_fd(const struct queue_message *m);
+/** Bytes in all. */
+int64_t queue_message_size(const struct queue_message *m);
+/** Modification time, seconds. */
+int64_t queue_message_mtime(const struct queue_message *m);
+/** Mode bits. */
+unsigned queue_message_mode(const struct queue_message *m);
+
+/** Forward reader over the records of a message. */
+struct queue_reader {
+	struct queue_message *msg;
+	int64_t offset;      /* of the next record */
+	int64_t rec_offset;  /* of the record returned last */
+	bool raw;            /* p, w and E are handed out instead of acted on */
+	size_t max;          /* longest record, 0 no limit */
+	struct buf buf;      /* window of the file */
+	int64_t buf_offset;
+	int64_t last_jump;
+	unsigned back_jumps;
+	bool ended;
+};
+
+/** Start reading at an offset (0: the beginning). */
+void queue_reader_init(struct queue_reader *r, struct queue_message *m, int64_t offset, bool raw);
+void queue_reader_done(struct queue_reader *r);
+/**
+ * Next record.
+ *
+ * Unless raw: pointers are followed (with the documented loop guard), padding is skipped, and after
+ * E comes end of file.
+ * @param ret_data   borrowed until the next call
+ * @return the type; 0 at end of file; -EBADMSG damaged; other negative errno
+ */
+_must_use_ int queue_reader_next(struct queue_reader *r, struct str *ret_data);
+/** Go to an absolute offset. */
+void queue_reader_seek(struct queue_reader *r, int64_t offset);
+
+/** Change the type byte of the record at `offset` from R to D, in place, not synced: 0 or errno. */
+_must_use_ int queue_message_mark_done(struct queue_message *m, int64_t offset);
+/** Mark corrupt: mode 0400. */
+_must_use_ int queue_message_mark_corrupt(struct queue_message *m);
