@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * delivery/request.h — delivery requests, both ends: qmgr asks, agents answer.
+ *
+ * A request names a queue file and recipients; the answer tells whether some must be tried again and,
+ * when the whole destination should be avoided, why. Source: the documented internal protocol.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "delivery/dsn.h"
+#include "ipc/attr.h"
+#include "queue/message.h"
+
+enum request_flags {
+	REQUEST_SUCCESS = 1,   /* mark done recipients in the queue file */
+	REQUEST_BOUNCE = 2,
+	REQUEST_MTA_VRFY = 256,
+	REQUEST_USR_VRFY = 512,
+	REQUEST_RECORD = 1024,
+	REQUEST_CONN_LOAD = 2048,
+	REQUEST_CONN_STORE = 4096,
+	REQUEST_REC_DLY_SENT = 8192,
+};
+
+/** Time stamps on the way; wire form is 88 bytes native. Zero: not available. */
+struct msg_stats {
+	struct timeval incoming_arrival;
+	struct timeval active_arrival;
+	struct timeval agent_handoff;
+	struct timeval conn_setup_done;
+	struct timeval deliver_done;
+	int reuse_count;
+};
+
+struct recipient {
+	struct str orig_addr;  /* before rewriting; "" same or unknown */
+	struct str address;    /* internal form */
+	int64_t offset;        /* of the R record; -1 none */
+	struct str dsn_orcpt;  /* "rfc822;x" */
+	int dsn_notify;        /* DSN_NOTIFY_ bits, 0 none given */
+	unsigned status;       /* for the agent's use: 0 undecided */
+	void *tag;             /* for the agent's use */
+};
+
+struct delivery_request {
+	int flags;             /* enum request_flags */
+	struct str queue_name;
+	struct str queue_id;
+	int64_t data_offset;
+	int64_t data_size;
+	struct str nexthop;
+	struct str encoding;   /* "", "7bit", "8bit" */
+	int sendopts;
+	struct str sender;     /* internal form */
+	struct str dsn_envid;
+	int dsn_ret;
+	struct msg_stats stats;
+	struct str client_name, client_addr, client_port, client_proto, client_helo;
+	struct str sasl_method, sasl_username, sasl_sender;
+	struct str log_ident, rewrite_context;
+	struct recipient *rcpt;
+	size_t n_rcpt;
+	struct queue_message *msg; /* open and share-locked while the agent works */
+	struct dsn hop_status;     /* agent sets it when the whole destination failed */
+};
+
+/** Most recipients of one request (bounded by qmgr's own limits). */
+#define REQUEST_MAX_RCPT 50000
+
+/** Append a whole request in wire form: 0 or -EMSGSIZE. For qmgr and deliver-pass. */
+_must_use_ int request_encode(struct buf *b, const struct delivery_request *r);
+/** The agent's answer. */
+struct request_result {
+	struct dsn dsn; /* status empty: destination is fine */
+	int status;     /* 0 all recipients done; non-zero: some must be tried again */
+};
+/** Parse an answer list. */
+_must_use_ int request_result_parse(struct attr_list *l, struct arena *a, struct request_result *ret);
+
+/**
+ * Agent's side: read a request and open and lock its queue file.
+ *
+ * The greeting must have been sent.
+ * @return 0; -ENODATA the client closed without asking; -EBADMSG malformed (answered, logged by
+ *         caller); -ENOENT the queue file is gone (answered "deferred"); other errno, with why
+ */
+_must_use_ int request_read(struct stream *s, struct arena *a, struct delivery_request *ret,
+	struct why *why);
+/**
+ * Agent's side: answer, with a fresh greeting in the same write when `again`; closes the file.
+ *
+ * @param status   0 all done, -1 some must be tried again
+ */
+_must_use_ int request_answer(struct stream *s, struct delivery_request *r, int status, bool again);
+/** Send the greeting "delivery_request_protocol". */
+_must_use_ int request_greet(struct stream *s);
+
+/** Hand one recipient to another transport ("transport[:nexthop]"): 0, or errno (defer it). */
+_must_use_ int request_pass(const struct delivery_request *r, const struct recipient *rcpt,
+	struct str transport, usec_t timeout, struct why *why);

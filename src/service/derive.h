@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * service/derive.h — settings structs of the libraries, filled from a configuration.
+ *
+ * Shared by daemons and commands so that a parameter is turned into a setting in one place.
+ * Strings belong to the conf.
+ */
+#pragma once
+
+#include "conf/conf.h"
+#include "log/log.h"
+#include "net/addr.h"
+
+/** Configuration directory: -c, MAIL_CONFIG, or the compiled default. */
+const char *derive_config_dir(const char *option);
+/** Load main.cf for a command and set up logging with its tag: ends the program when it fails. */
+struct conf *derive_command_conf(const char *program, const char *config_dir);
+/** Own addresses from inet_interfaces and inet_protocols (or proxy_interfaces): count or errno. */
+_must_use_ int derive_own_addrs(const struct conf *c, const char *param, struct net_addr *ret,
+	size_t max, struct why *why);
+/** Uid and gids of mail_owner and setgid_group: 0; -ENOENT unknown. As non-root: the own ids. */
+_must_use_ int derive_owner(const struct conf *c, uid_t *ret_uid, gid_t *ret_gid, gid_t *ret_setgid,
+	struct why *why);

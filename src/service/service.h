@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * service/service.h — main() of every daemon: options, configuration, privileges, the loop.
+ *
+ * A daemon describes itself in one structure and calls service_main(). The order of events is the
+ * documented one: command line, main.cf, -o, logging, pre-jail callback, chroot and identity,
+ * post-jail callback, loop.
+ *
+ * Kinds:
+ *   SERVICE_SINGLE    one client at a time in this process; serve() gets a stream and blocks
+ *   SERVICE_THREADED  one thread a client; serve() as above, called from worker threads
+ *   SERVICE_EVENT     the daemon runs a libev loop of its own; accepted sockets come to accept()
+ *   SERVICE_TRIGGER   bytes come to trigger()
+ *   SERVICE_DGRAM     a datagram socket is readable: datagram()
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "conf/conf.h"
+#include "io/stream.h"
+#include "net/addr.h"
+
+enum service_kind {
+	SERVICE_SINGLE,
+	SERVICE_THREADED,
+	SERVICE_EVENT,
+	SERVICE_TRIGGER,
+	SERVICE_DGRAM,
+};
+
+enum service_flags {
+	SERVICE_SOLITARY = 1 << 0,    /* process limit must be 1 */
+	SERVICE_UNLIMITED = 1 << 1,   /* process limit must be 0 */
+	SERVICE_PRIVILEGED = 1 << 2,  /* unprivileged=n required (checked only as root) */
+	SERVICE_FLOW_DELAY = 1 << 3,  /* in_flow_delay tokens */
+	SERVICE_RETIRE_ME = 1 << 4,
+	SERVICE_LOW_RISK_STDIO = 1 << 5, /* -S allowed */
+};
+
+/** A client connection as serve() gets it. */
+struct service_client {
+	struct stream *stream;      /* ipc_timeout is set */
+	struct arena *arena;        /* for the connection, freed afterwards */
+	const char *service;        /* -n name */
+	bool stand_alone;           /* -S: client on stdin and stdout */
+	bool from_pass;             /* behind postscreen: addresses were passed */
+	bool is_inet;
+	struct net_addr pass_client, pass_server; /* when from_pass */
+	char **args;                /* arguments after the options (name=value words of pipe, spawn, smtp flags=) */
+};
+
+struct service;
+
+/** What callbacks get: immutable after init except through the functions below. */
+struct service_ctx {
+	const struct service *def;
+	struct conf *conf;
+	const char *name;           /* -n or program name */
+	const char *transport_type; /* "unix", "inet", ... */
+	char **args;                /* words after the options, NULL-terminated */
+	unsigned clients;           /* clients this process may serve at once */
+	bool stand_alone;
+	void *user;                 /* the daemon's own, set in pre_jail or post_jail */
+	struct ev_loop *loop;       /* SERVICE_EVENT and SERVICE_TRIGGER */
+};
+
+struct service {
+	const char *name;                     /* "smtpd" */
+	enum service_kind kind;
+	unsigned flags;                       /* enum service_flags */
+	const struct conf_var *vars;          /* parameter table */
+	void *conf_base;                      /* filled from vars */
+	unsigned promises;                    /* sandbox promises, 0: none entered */
+	const char *watchdog_param;           /* NULL: daemon_timeout */
+	const char *options;                  /* extra getopt letters of the daemon; usually NULL */
+	int (*pre_jail)(struct service_ctx *ctx, struct why *why);
+	int (*post_jail)(struct service_ctx *ctx, struct why *why);
+	/** Before accept: name of a table that changed (process restarts), or NULL. */
+	const char *(*pre_accept)(struct service_ctx *ctx);
+	/** Serve one connection until it ends. The stream is closed afterwards. */
+	void (*serve)(struct service_ctx *ctx, struct service_client *client);
+	/** SERVICE_EVENT: a connected socket, now the daemon's. */
+	void (*accept)(struct service_ctx *ctx, int fd);
+	/** SERVICE_TRIGGER: up to 1,024 bytes. */
+	void (*trigger)(struct service_ctx *ctx, struct str request);
+	/** SERVICE_DGRAM: read from fd. */
+	void (*datagram)(struct service_ctx *ctx, int fd);
+	/** SERVICE_EVENT/TRIGGER: called before each wait; returns most seconds to wait, -1 none. */
+	int (*before_wait)(struct service_ctx *ctx);
+	/** Before exit: close, write statistics. */
+	void (*at_exit)(struct service_ctx *ctx);
+};
+
+/** Run a daemon; never returns. argv as master passes it. */
+_noreturn_ void service_main(int argc, char **argv, const struct service *def);
+/** True once the process must end after the present client (max_use, reload, master gone). */
+bool service_is_ending(const struct service_ctx *ctx);
+/** The process should exit when idle: a table changed, a fault that a restart mends. */
+void service_end(struct service_ctx *ctx, const char *reason);
+
+/** Settings that every program derives the same way from a conf, see service/derive.h. */
