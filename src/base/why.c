@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * base/why.c — human texts beside error codes, and notes; see why.h.
+ */
+#include "base/why.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/text.h"
+
+/* Format into the reason; returns the length that is there. */
+static size_t fill(struct why *why, const char *fmt, va_list ap)
+{
+	int n = vsnprintf(why->text, sizeof why->text, fmt, ap);
+
+	check(n >= 0);
+	return MIN((size_t)n, sizeof why->text - 1);
+}
+
+int why_set(struct why *why, int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (why == NULL)
+		return err;
+	va_start(ap, fmt);
+	(void)fill(why, fmt, ap);
+	va_end(ap);
+	text_printable_cstr(why->text, true);
+	return err;
+}
+
+int why_errno(struct why *why, int err, const char *fmt, ...)
+{
+	char room[128];
+	va_list ap;
+	size_t n;
+
+	if (why == NULL)
+		return err;
+	va_start(ap, fmt);
+	n = fill(why, fmt, ap);
+	va_end(ap);
+	(void)snprintf(why->text + n, sizeof why->text - n, ": %s",
+		strerror_r(-err, room, sizeof room));
+	text_printable_cstr(why->text, true);
+	return err;
+}
+
+void note(const struct notes *n, enum note_level level, const char *fmt, ...)
+{
+	_cleanup_buf_ struct buf text = BUF(BUF_SMALL);
+	va_list ap;
+	int r;
+
+	if (n == NULL || n->fn == NULL)
+		return;
+	va_start(ap, fmt);
+	r = buf_addv(&text, fmt, ap);
+	va_end(ap);
+	n->fn(n->ctx, level, r < 0 ? "(note too long)" : buf_cstr(&text));
+}
