@@ -82,16 +82,20 @@ _must_use_ int queue_create(const struct queue_settings *s, struct str queue, mo
  */
 _must_use_ int queue_move(const struct queue_settings *s, struct str id, struct str from,
 	struct str to, struct why *why);
+/** True when a queue is hashed; names are compared without regard to case. */
+bool queue_is_hashed(const struct queue_settings *s, struct str queue);
 /** Unlink: 0, -ENOENT, other errno. */
 _must_use_ int queue_remove(const struct queue_settings *s, struct str queue, struct str id);
 /** Open without following links; makes hash directories with O_CREAT: descriptor or errno. */
-_must_use_ int queue_open(const struct queue_settings *s, struct str queue, struct str id, int flags,
-	mode_t mode);
+_must_use_ int queue_open(const struct queue_settings *s, struct str queue, struct str id,
+	int flags, mode_t mode);
 
 /** A scan of one queue, in directory order, descending into one-character directories. */
 struct queue_scan;
 /** Start: 0 or negative errno. */
 _must_use_ int queue_scan_open(struct str queue, struct queue_scan **ret);
+/** Path of the entry that was returned last ("deferred/A/ABC123"), borrowed until the next call. */
+const char *queue_scan_path(const struct queue_scan *s);
 /** Next valid id: 1 with *ret_id borrowed until the next call, 0 at the end, or negative errno. */
 _must_use_ int queue_scan_next(struct queue_scan *s, struct str *ret_id);
 void queue_scan_close(struct queue_scan *s);

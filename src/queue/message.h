@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/why.h"
+#include "queue/dir.h"
 #include "queue/record.h"
 
 struct queue_message;
@@ -18,11 +19,12 @@ struct queue_message;
  * Open the queue file queue_name/queue_id below the current directory.
  *
  * O_NOFOLLOW, regular file, one link.
+ * @param s          which queues are hashed; NULL: none
  * @param writable   needed for marking
  * @return 0; -ENOENT; -ELOOP or -EINVAL not a proper queue file; other errno
  */
-_must_use_ int queue_message_open(struct str queue_name, struct str queue_id, bool writable,
-	struct queue_message **ret, struct why *why);
+_must_use_ int queue_message_open(const struct queue_settings *s, struct str queue_name,
+	struct str queue_id, bool writable, struct queue_message **ret, struct why *why);
 /** A handle over an open descriptor (showq, postcat of any file); takes fd. */
 _alloc_ struct queue_message *queue_message_of_fd(int fd);
 /** Close. NULL is accepted. */
@@ -32,7 +34,7 @@ DEFINE_CLEANUP(struct queue_message *, queue_message_close);
 int queue_message_fd(const struct queue_message *m);
 /** Bytes in all. */
 int64_t queue_message_size(const struct queue_message *m);
-/** Modification time, seconds. */
+/** Modification time, seconds since 1970. */
 int64_t queue_message_mtime(const struct queue_message *m);
 /** Mode bits. */
 unsigned queue_message_mode(const struct queue_message *m);
@@ -40,16 +42,19 @@ unsigned queue_message_mode(const struct queue_message *m);
 /** Forward reader over the records of a message. */
 struct queue_reader {
 	struct queue_message *msg;
-	int64_t offset;      /* of the next record */
-	int64_t rec_offset;  /* of the record returned last */
-	bool raw;            /* p, w and E are handed out instead of acted on */
-	size_t max;          /* longest record, 0 no limit */
-	struct buf buf;      /* window of the file */
+	int64_t offset;     /* of the next record */
+	int64_t rec_offset; /* of the record returned last */
+	bool raw;           /* p, w and E are handed out instead of acted on */
+	size_t max;         /* longest record, 0 no limit */
+	struct buf buf;     /* window of the file */
 	int64_t buf_offset;
 	int64_t last_jump;
 	unsigned back_jumps;
 	bool ended;
 };
+
+/** Jumps that do not lead past the last jump's target, before a file is given up as a loop. */
+#define QUEUE_MAX_BACK_JUMPS 10000
 
 /** Start reading at an offset (0: the beginning). */
 void queue_reader_init(struct queue_reader *r, struct queue_message *m, int64_t offset, bool raw);
@@ -66,7 +71,16 @@ _must_use_ int queue_reader_next(struct queue_reader *r, struct str *ret_data);
 /** Go to an absolute offset. */
 void queue_reader_seek(struct queue_reader *r, int64_t offset);
 
-/** Change the type byte of the record at `offset` from R to D, in place, not synced: 0 or errno. */
+/**
+ * Change the type byte of the record at `offset` from R to D, in place, not synced.
+ *
+ * @param offset   of the recipient record; -1: nothing is done
+ * @return 0, also when it is D already; -EBADMSG no recipient record there; other errno
+ */
 _must_use_ int queue_message_mark_done(struct queue_message *m, int64_t offset);
+/** Change an A record to K (a trace report that was mailed): results as for mark_done. */
+_must_use_ int queue_message_kill(struct queue_message *m, int64_t offset);
+/** Rewrite the W record at `offset` as "warning was sent" (-1): results as for mark_done. */
+_must_use_ int queue_message_mark_warned(struct queue_message *m, int64_t offset);
 /** Mark corrupt: mode 0400. */
 _must_use_ int queue_message_mark_corrupt(struct queue_message *m);

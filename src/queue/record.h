@@ -82,6 +82,8 @@ _must_use_ int rec_put_line(struct buf *b, struct str line, size_t max);
 _must_use_ ssize_t rec_get(struct str in, size_t max, int *ret_type, struct str *ret_data);
 /** Name that postcat prints for a type ("message_size", ...), or NULL. */
 const char *rec_type_name(int type);
+/** Value of a pointer record: leading blanks, digits; 0 or -EBADMSG. */
+_must_use_ int rec_parse_ptr(struct str data, int64_t *ret);
 /** Split an 'A' record: 0 or -EINVAL (no '=', empty name). Blanks around '=' are dropped. */
 _must_use_ int rec_attr_split(struct str data, struct str *ret_name, struct str *ret_value);
 
@@ -90,19 +92,20 @@ struct rec_size {
 	int64_t size;        /* content bytes, record overhead included */
 	int64_t data_offset; /* of the first record after M */
 	int64_t rcpt_count;
-	int64_t qmgr_opts;   /* bits REC_OPT_... */
+	int64_t qmgr_opts; /* bits REC_OPT_... */
 	int64_t cont_length;
-	int64_t sendopts;    /* bits SENDOPT_... */
+	int64_t sendopts; /* bits SENDOPT_... */
 };
-#define REC_OPT_MIXED        0x01
-#define REC_OPT_NOTIFY_SHIFT 1
-#define SENDOPT_SMTPUTF8_REQUESTED   0x01
-#define SENDOPT_SMTPUTF8_HEADER      0x02
-#define SENDOPT_SMTPUTF8_SENDER      0x04
-#define SENDOPT_SMTPUTF8_RECIPIENT   0x08
-#define SENDOPT_TLS_OPTIONAL         0x10
-#define SENDOPT_REQUIRETLS           0x20
-#define SENDOPT_DERIVED              0x1e
+#define REC_OPT_MIXED              0x01
+#define REC_OPT_NOTIFY_SHIFT       1
+#define SENDOPT_SMTPUTF8_REQUESTED 0x01
+#define SENDOPT_SMTPUTF8_HEADER    0x02
+#define SENDOPT_SMTPUTF8_SENDER    0x04
+#define SENDOPT_SMTPUTF8_RECIPIENT 0x08
+#define SENDOPT_TLS_OPTIONAL       0x10
+#define SENDOPT_REQUIRETLS         0x20
+#define SENDOPT_DERIVED            0x1e
+#define SENDOPT_ALL                0x3f
 
 #define DSN_NOTIFY_NEVER   1
 #define DSN_NOTIFY_SUCCESS 2
@@ -113,5 +116,11 @@ struct rec_size {
 
 /** Append the fixed-width size record (97 bytes). */
 void rec_put_size(struct buf *b, const struct rec_size *s);
-/** Parse size record data: 0; -EBADMSG when qmgr must treat the file as corrupt. */
+/**
+ * Parse size record data.
+ *
+ * Bits of sendopts that are not known are dropped, as documented.
+ * @return 0; 1 only the size is there (a file from before 1.0: offsets must be found by reading);
+ *         -EBADMSG the file is corrupt
+ */
 _must_use_ int rec_parse_size(struct str data, struct rec_size *ret);

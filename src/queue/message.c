@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * queue/message.c — the handle on a stored message, and what is changed in place.
+ */
+#include "queue/message.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "queue/message_priv.h"
+
+/* Data of a W or pointer record: one column number. */
+#define NUMBER_WIDTH 15
+
+/* Look at the file: 0, or -EINVAL when it cannot be a queue file. */
+static int look_at(struct queue_message *m, struct why *why)
+{
+	struct stat st;
+
+	if (fstat(m->fd, &st) < 0)
+		return why_errno(why, -errno, "fstat queue file");
+	if (!S_ISREG(st.st_mode))
+		return why_set(why, -EINVAL, "not a regular file");
+	if (st.st_nlink != 1)
+		return why_set(why, -EINVAL, "file has %lu hard links", (unsigned long)st.st_nlink);
+	m->size = st.st_size;
+	m->mtime = st.st_mtime;
+	m->mode = st.st_mode & 07777;
+	return 0;
+}
+
+int queue_message_open(const struct queue_settings *s, struct str queue_name, struct str queue_id,
+	bool writable, struct queue_message **ret, struct why *why)
+{
+	struct queue_message *m;
+	int fd = queue_open(s, queue_name, queue_id, writable ? O_RDWR : O_RDONLY, 0);
+	int r;
+
+	if (fd < 0)
+		return why_errno(why, fd, "open " STR_FMT "/" STR_FMT, STR_ARG(queue_name),
+			STR_ARG(queue_id));
+	m = mem_new(struct queue_message);
+	m->fd = fd;
+	r = look_at(m, why);
+	if (r < 0) {
+		queue_message_close(m);
+		return r;
+	}
+	*ret = m;
+	return 0;
+}
+
+struct queue_message *queue_message_of_fd(int fd)
+{
+	struct queue_message *m = mem_new(struct queue_message);
+	struct stat st;
+
+	m->fd = fd;
+	if (fstat(fd, &st) == 0) {
+		m->size = st.st_size;
+		m->mtime = st.st_mtime;
+		m->mode = st.st_mode & 07777;
+	}
+	return m;
+}
+
+void queue_message_close(struct queue_message *m)
+{
+	if (m == NULL)
+		return;
+	fd_close(m->fd);
+	free(m);
+}
+
+int queue_message_fd(const struct queue_message *m)
+{
+	return m->fd;
+}
+
+int64_t queue_message_size(const struct queue_message *m)
+{
+	return m->size;
+}
+
+int64_t queue_message_mtime(const struct queue_message *m)
+{
+	return m->mtime;
+}
+
+unsigned queue_message_mode(const struct queue_message *m)
+{
+	return m->mode;
+}
+
+ssize_t queue_message_pread(const struct queue_message *m, char *p, size_t n, int64_t offset)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		ssize_t r = pread(m->fd, p + done, n - done, offset + (int64_t)done);
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return -errno;
+		if (r == 0)
+			break;
+		done += (size_t)r;
+	}
+	return (ssize_t)done;
+}
+
+/* Change a type byte that is `from`; one that is `to` already is left alone. */
+static int change_type(struct queue_message *m, int64_t offset, char from, char to)
+{
+	char now;
+	ssize_t r;
+
+	if (offset == -1)
+		return 0;
+	if (offset <= 0)
+		return -EBADMSG;
+	r = queue_message_pread(m, &now, 1, offset);
+	if (r < 0)
+		return (int)r;
+	if (r == 1 && now == to)
+		return 0;
+	if (r != 1 || now != from)
+		return -EBADMSG;
+	return fd_pwrite_all(m->fd, str_from(&to, 1), offset);
+}
+
+int queue_message_mark_done(struct queue_message *m, int64_t offset)
+{
+	return change_type(m, offset, REC_RCPT, REC_DONE);
+}
+
+int queue_message_kill(struct queue_message *m, int64_t offset)
+{
+	return change_type(m, offset, REC_ATTR, REC_KILL);
+}
+
+int queue_message_mark_warned(struct queue_message *m, int64_t offset)
+{
+	char head[2];
+	ssize_t r;
+
+	if (offset <= 0)
+		return offset == -1 ? 0 : -EBADMSG;
+	r = queue_message_pread(m, head, sizeof(head), offset);
+	if (r < 0)
+		return (int)r;
+	if (r != sizeof(head) || head[0] != REC_WARN || head[1] != NUMBER_WIDTH)
+		return -EBADMSG;
+	return fd_pwrite_all(m->fd, STR("             -1"), offset + (int64_t)sizeof(head));
+}
+
+int queue_message_mark_corrupt(struct queue_message *m)
+{
+	return fchmod(m->fd, QUEUE_MODE_CORRUPT) == 0 ? 0 : -errno;
+}
