@@ -18,59 +18,94 @@ struct address_parts {
 	bool has_at;
 };
 struct address_parts address_split(struct str internal);
-/** Append the external form of an internal address (RFC 5322 dot-atom or quoted string). */
-_must_use_ int address_quote(struct buf *b, struct str internal);
-/** As address_quote with RFC 5321 rules (envelope commands). */
-_must_use_ int address_quote_821(struct buf *b, struct str internal);
-/** Append the internal form of an external address: 0 or -EINVAL when it is not one. */
-_must_use_ int address_unquote(struct buf *b, struct str external);
 /**
- * Split "user+ext" by recipient_delimiter.
- *
- * Not split: postmaster, mailer-daemon, double-bounce, owner-*, *-request and empty results, as documented.
- * @return true and both parts; false: no extension
+ * Append the external form of an internal address (RFC 5322 dot-atom or quoted string): 0 or
+ * -EMSGSIZE. The domain is taken as it is. An empty address stays empty.
  */
-bool address_split_ext(struct str local, struct str delimiters, struct str *ret_user,
-	struct str *ret_ext);
+_must_use_ int address_quote(struct buf *b, struct str internal);
+/** As address_quote with RFC 5321 rules (envelope commands): 0 or -EMSGSIZE. */
+_must_use_ int address_quote_821(struct buf *b, struct str internal);
+/**
+ * Append the internal form of an external address: 0; -EINVAL when a quoted string or pair does not
+ * end; -EMSGSIZE. Nothing is appended on failure.
+ */
+_must_use_ int address_unquote(struct buf *b, struct str external);
 
-/** Kinds of tokens of an RFC 5322 header address list; comments and white space are kept. */
+/** What decides whether a local part has an extension. */
+struct ext_rules {
+	struct str delimiters;           /* recipient_delimiter: any of these characters */
+	struct str double_bounce_sender; /* never split; empty: double-bounce */
+	bool owner_request_special;      /* do not split owner-x and x-request at '-' */
+};
+/**
+ * Split "user+ext" at the first delimiter.
+ *
+ * Not split: postmaster, mailer-daemon, the double-bounce sender, and where the user or the
+ * extension would be empty; owner-x and x-request at '-' with owner_request_special.
+ * @return true and both parts, borrowed from local; false: no extension, outputs untouched
+ * Source: postconf(5), recipient_delimiter, owner_request_special.
+ */
+bool address_split_ext_rules(
+	struct str local, const struct ext_rules *rules, struct str *ret_user, struct str *ret_ext);
+/** As address_split_ext_rules, with owner_request_special and the default double-bounce sender. */
+bool address_split_ext(
+	struct str local, struct str delimiters, struct str *ret_user, struct str *ret_ext);
+
+/** Kinds of tokens of an RFC 5322 header address list. */
 enum tok_type {
 	TOK_ATOM = 'A',
-	TOK_QSTRING = 'Q',
-	TOK_DOMLIT = 'L',
-	TOK_COMMENT = 'C',
-	TOK_ADDR = 'D',   /* group of tokens that make one address (after parsing) */
-	TOK_GROUP = 'G',  /* start of a named group, ends with ';' */
-	TOK_SPECIAL = 'S' /* one character, see ch */
+	TOK_QSTRING = 'Q', /* text without quotes and backslashes */
+	TOK_DOMLIT = 'L',  /* text without brackets */
+	TOK_COMMENT = 'C', /* text as written, parentheses included */
+	TOK_ADDR = 'D',    /* the tokens that make one address are its children */
+	TOK_GROUP = 'G',   /* the ':' of a named group; the name stands before it, ';' ends it */
+	TOK_SPECIAL = 'S'  /* one character, see ch */
 };
 
 struct tok {
 	struct tok *next;
 	enum tok_type type;
-	char ch;
-	struct str text;    /* unquoted */
-	struct tok *head;   /* children of TOK_ADDR */
+	char ch;          /* TOK_SPECIAL and TOK_GROUP */
+	bool space;       /* white space stood before it */
+	struct str text;  /* in the arena */
+	struct tok *head; /* children of TOK_ADDR; NULL for "<>" */
 };
 
-/** A tree that spans a header body: tokens at top level, addresses as TOK_ADDR nodes. */
+/** A header body: tokens at top level, addresses as TOK_ADDR nodes. */
 struct tok_tree {
 	struct tok *head;
-	size_t count;      /* tokens, bounded by `limit` at parsing */
+	size_t count; /* tokens, at most the limit given at parsing */
 };
 
 /**
- * Parse a header body into tokens with addresses marked (RFC 822 grammar, lenient as documented:
- * missing <>, route addresses, groups, comments).
+ * Parse a header body into tokens with addresses marked.
  *
+ * RFC 5322 address lists, and what is found in the field: addresses without <>, several words
+ * without <> (one address), route addresses, missing '>', stray commas, quoted strings and comments
+ * that do not end, ":include:/file" of alias files. Comments within an address move behind it.
+ *
+ * @param body    header body or other text; line breaks count as white space
  * @param limit   most tokens (header_address_token_limit); what follows is dropped
+ * @param a       owns the tree; nothing borrows from body
+ * Cost: O(len).   Source: RFC 5322 3.4, 4.4.
  */
 void address_tokens(struct str body, size_t limit, struct arena *a, struct tok_tree *ret);
-/** The internal form of one TOK_ADDR. */
+/** The internal form of one TOK_ADDR; empty for "<>". */
 struct str address_of_tok(const struct tok *addr, struct arena *a);
+/** The external form of one TOK_ADDR: as written, without comments. */
+struct str address_of_tok_external(const struct tok *addr, struct arena *a);
 /** Replace the content of a TOK_ADDR by another internal address. */
 void address_set_tok(struct tok *addr, struct str internal, struct arena *a);
+/** Replace the content of a TOK_ADDR by an address in external form. */
+void address_set_tok_external(struct tok *addr, struct str external, struct arena *a);
+/** The first TOK_ADDR at or after `t`, or NULL. For loops: t = address_next(tree.head), then t->next. */
+struct tok *address_next(struct tok *t);
 /**
- * Append the tree as header text: addresses joined by ", ", folded with newline TAB near 70 columns.
+ * Append the tree as header text: items joined by ", ", a line break and TAB instead of the blank
+ * where a line would become longer than 70 columns.
+ *
+ * The text already in b after its last line break ("To: ") counts as part of the first line.
+ * @return 0 or -EMSGSIZE
  */
 _must_use_ int address_tokens_format(struct buf *b, const struct tok_tree *t);
 
@@ -79,5 +114,10 @@ struct address_list {
 	struct str *v;
 	size_t n;
 };
-/** All addresses of a text such as "a@b, C <d@e>": internal forms, in the arena. */
+/**
+ * All addresses of a text such as "a@b, C <d@e>": internal forms, in the arena. Empty ones ("<>")
+ * are left out.
+ *
+ * @param limit   most tokens looked at
+ */
 void address_list_parse(struct str text, size_t limit, struct arena *a, struct address_list *ret);

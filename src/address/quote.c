@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * address/quote.c — internal form to external form and back.
+ */
+#include <errno.h>
+
+#include "address/address.h"
+#include "base/text.h"
+
+/* Bytes that end an atom: RFC 5322 specials, blanks and controls. */
+static bool breaks_atom(unsigned char c)
+{
+	return c <= ' ' || c == 0x7f || memchr("()<>[]:;@\\,\"", c, 12) != NULL;
+}
+
+/* May the local part stand without quotes? */
+static bool is_dot_atom(struct str s)
+{
+	bool dot = true;
+
+	for (size_t i = 0; i < s.len; i++) {
+		if (breaks_atom((unsigned char)s.ptr[i]) || (s.ptr[i] == '.' && dot))
+			return false;
+		dot = s.ptr[i] == '.';
+	}
+	return !dot && (!str_has_8bit(s) || utf8_is_valid(s));
+}
+
+static int quoted_string(struct buf *b, struct str s, bool smtp)
+{
+	int r = buf_addc(b, '"');
+
+	for (size_t i = 0; i < s.len && r == 0; i++) {
+		unsigned char c = (unsigned char)s.ptr[i];
+
+		if (c == '"' || c == '\\' || c == '\r' || (smtp && c == '\n'))
+			r = buf_addc(b, '\\');
+		if (r == 0)
+			r = buf_addc(b, (char)c);
+	}
+	return r < 0 ? r : buf_addc(b, '"');
+}
+
+static int quote(struct buf *b, struct str internal, bool smtp)
+{
+	struct address_parts p = address_split(internal);
+	size_t start = b->len;
+	int r;
+
+	if (internal.len == 0)
+		return 0;
+	r = is_dot_atom(p.local) ? buf_add(b, p.local) : quoted_string(b, p.local, smtp);
+	if (r == 0 && p.has_at)
+		r = buf_addc(b, '@');
+	if (r == 0 && p.has_at)
+		r = buf_add(b, p.domain);
+	if (r < 0)
+		buf_truncate(b, start);
+	return r;
+}
+
+int address_quote(struct buf *b, struct str internal)
+{
+	return quote(b, internal, false);
+}
+
+int address_quote_821(struct buf *b, struct str internal)
+{
+	return quote(b, internal, true);
+}
+
+/* Index of the last '@' outside quotes, or -1; -2 when a quote or pair does not end. */
+static ptrdiff_t find_at(struct str s)
+{
+	ptrdiff_t at = -1;
+	bool quoted = false;
+
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.ptr[i] == '\\') {
+			if (++i == s.len)
+				return -2;
+		} else if (s.ptr[i] == '"') {
+			quoted = !quoted;
+		} else if (s.ptr[i] == '@' && !quoted) {
+			at = (ptrdiff_t)i;
+		}
+	}
+	return quoted ? -2 : at;
+}
+
+int address_unquote(struct buf *b, struct str external)
+{
+	ptrdiff_t at = find_at(external);
+	size_t n = at < 0 ? external.len : (size_t)at;
+	size_t start = b->len;
+	int r = 0;
+
+	if (at == -2)
+		return -EINVAL;
+	for (size_t i = 0; i < n && r == 0; i++) {
+		if (external.ptr[i] == '"')
+			continue;
+		if (external.ptr[i] == '\\')
+			i++;
+		r = buf_addc(b, external.ptr[i]);
+	}
+	if (r == 0)
+		r = buf_add(b, str_skip(external, n));
+	if (r < 0)
+		buf_truncate(b, start);
+	return r;
+}
