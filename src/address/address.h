@@ -45,11 +45,11 @@ struct ext_rules {
  * @return true and both parts, borrowed from local; false: no extension, outputs untouched
  * Source: postconf(5), recipient_delimiter, owner_request_special.
  */
-bool address_split_ext_rules(
-	struct str local, const struct ext_rules *rules, struct str *ret_user, struct str *ret_ext);
+bool address_split_ext_rules(struct str local, const struct ext_rules *rules, struct str *ret_user,
+	struct str *ret_ext);
 /** As address_split_ext_rules, with owner_request_special and the default double-bounce sender. */
-bool address_split_ext(
-	struct str local, struct str delimiters, struct str *ret_user, struct str *ret_ext);
+bool address_split_ext(struct str local, struct str delimiters, struct str *ret_user,
+	struct str *ret_ext);
 
 /** Kinds of tokens of an RFC 5322 header address list. */
 enum tok_type {

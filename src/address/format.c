@@ -149,9 +149,11 @@ int address_tokens_format(struct buf *b, const struct tok_tree *tree)
 	int r = 0;
 
 	while (t != NULL && r == 0) {
+		bool joined = first || tok_is(t, ';');
+
 		buf_clear(&item);
 		r = put_item(&item, t, &t);
-		if (r == 0 && !first) {
+		if (r == 0 && !joined) {
 			bool fold = col + 1 + item.len > LINE_GOAL;
 
 			r = buf_adds(b, fold ? "\n\t" : " ");

@@ -16,15 +16,15 @@ struct address_parts address_split(struct str internal)
 
 static bool is_never_split(struct str local, const struct ext_rules *rules)
 {
-	struct str bounce = rules->double_bounce_sender.len > 0 ? rules->double_bounce_sender :
-								  STR("double-bounce");
+	struct str bounce = rules->double_bounce_sender.len > 0 ? rules->double_bounce_sender
+								: STR("double-bounce");
 
 	return str_ieq(local, STR("postmaster")) || str_ieq(local, STR("mailer-daemon")) ||
-		str_ieq(local, bounce);
+	       str_ieq(local, bounce);
 }
 
-bool address_split_ext_rules(
-	struct str local, const struct ext_rules *rules, struct str *ret_user, struct str *ret_ext)
+bool address_split_ext_rules(struct str local, const struct ext_rules *rules, struct str *ret_user,
+	struct str *ret_ext)
 {
 	if (rules->delimiters.len == 0 || is_never_split(local, rules))
 		return false;
@@ -43,8 +43,8 @@ bool address_split_ext_rules(
 	return false;
 }
 
-bool address_split_ext(
-	struct str local, struct str delimiters, struct str *ret_user, struct str *ret_ext)
+bool address_split_ext(struct str local, struct str delimiters, struct str *ret_user,
+	struct str *ret_ext)
 {
 	struct ext_rules rules = { .delimiters = delimiters, .owner_request_special = true };
 

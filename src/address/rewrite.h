@@ -24,7 +24,8 @@ struct router_settings {
 	const char *virtual_alias_domains, *virtual_alias_maps;
 	const char *virtual_mailbox_domains, *virtual_mailbox_maps;
 	const char *relay_domains;
-	const char *local_transport, *virtual_transport, *relay_transport, *default_transport, *error_transport;
+	const char *local_transport, *virtual_transport, *relay_transport, *default_transport,
+		*error_transport;
 	const char *relayhost, *transport_maps, *relocated_maps;
 	const char *sender_dependent_relayhost_maps, *sender_dependent_default_transport_maps;
 	const char *empty_address_relayhost_maps_lookup_key;
@@ -32,11 +33,11 @@ struct router_settings {
 	bool relocated_prefix_enable, show_user_unknown_table_name, smtputf8_enable;
 	const char *propagate_unmatched_extensions;
 	const char *parent_domain_matches_subdomains;
-	const struct net_addr *own_addrs;   /* inet_interfaces, resolved */
+	const struct net_addr *own_addrs; /* inet_interfaces, resolved */
 	size_t n_own_addrs;
 	const struct net_addr *proxy_addrs; /* proxy_interfaces */
 	size_t n_proxy_addrs;
-	size_t cache_size;                  /* resolves kept; 0 none */
+	size_t cache_size; /* resolves kept; 0 none */
 	const struct table_settings *tables;
 };
 
@@ -68,8 +69,8 @@ _must_use_ int router_rewrite_internal(const struct router *r, enum rewrite_rule
 enum resolve_flags {
 	RESOLVE_FINAL = 1,
 	RESOLVE_ROUTED = 2,
-	RESOLVE_ERROR = 4,      /* bad address syntax */
-	RESOLVE_FAIL = 8,       /* a lookup failed: try again later */
+	RESOLVE_ERROR = 4, /* bad address syntax */
+	RESOLVE_FAIL = 8,  /* a lookup failed: try again later */
 	RESOLVE_LOCAL = 256,
 	RESOLVE_ALIAS = 512,
 	RESOLVE_VIRTUAL = 1024,

@@ -22,9 +22,13 @@ static bool ends_atom(char c)
 /* Text up to `close`, without backslashes; leaves p behind the closing character. */
 static struct str scan_quoted(struct scanner *s, char close)
 {
-	char *out = arena_alloc(s->arena, (size_t)(s->end - s->p) + 1);
+	const char *q = s->p;
+	char *out;
 	size_t n = 0;
 
+	while (q < s->end && *q != close)
+		q += *q == '\\' && q + 1 < s->end ? 2 : 1;
+	out = arena_alloc(s->arena, (size_t)(q - s->p) + 1);
 	while (s->p < s->end && *s->p != close) {
 		if (*s->p == '\\' && s->p + 1 < s->end)
 			s->p++;

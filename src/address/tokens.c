@@ -56,24 +56,25 @@ static void push_addr(struct parser *p, struct tok *addr, struct toks *body, str
 static void parse_angle(struct parser *p)
 {
 	struct toks body, comments;
+	struct tok *addr, *close;
+	struct toks *dest;
 	bool route = false;
-	struct tok *close;
 
 	toks_init(&body);
 	toks_init(&comments);
 	toks_push(&p->out, take(p));
-	while (p->in != NULL && !tok_is(p->in, '>') && !tok_is(p->in, '<') &&
-		!(tok_is(p->in, ';') && body.count > 0)) {
+	while (p->in != NULL && !tok_is(p->in, '>') && !tok_is(p->in, '<') && !tok_is(p->in, ';')) {
 		if (body.count == 0)
 			route = tok_is(p->in, '@');
 		else if (tok_is(p->in, ':'))
 			route = false;
 		if (tok_is(p->in, ',') && !route)
 			break;
-		toks_push(p->in->type == TOK_COMMENT ? &comments : &body, take(p));
+		dest = p->in->type == TOK_COMMENT ? &comments : &body;
+		toks_push(dest, take(p));
 	}
 	close = tok_is(p->in, '>') ? take(p) : new_special(p, '>');
-	struct tok *addr = new_addr(p, false);
+	addr = new_addr(p, false);
 	addr->head = body.head;
 	toks_push(&p->out, addr);
 	toks_push(&p->out, close);
@@ -88,7 +89,7 @@ static void parse_angle(struct parser *p)
 static bool at_include(const struct tok *t)
 {
 	return tok_is(t, ':') && t->next != NULL && t->next->type == TOK_ATOM &&
-		str_ieq(t->next->text, STR("include")) && tok_is(t->next->next, ':');
+	       str_ieq(t->next->text, STR("include")) && tok_is(t->next->next, ':');
 }
 
 /* What ends the item that starts at p->in: ',', ';', '<', a group's ':', or '\0' at the end. */
@@ -120,7 +121,7 @@ static bool ends_words(const struct tok *t, bool route)
 /* Words without <>: one address. */
 static void parse_bare(struct parser *p)
 {
-	struct toks body, comments;
+	struct toks body, comments, *dest;
 	bool route = tok_is(p->in, '@'), space = p->in->space;
 
 	toks_init(&body);
@@ -128,10 +129,8 @@ static void parse_bare(struct parser *p)
 	while (p->in != NULL && !ends_words(p->in, route)) {
 		if (tok_is(p->in, ':'))
 			route = false;
-		if (p->in->type == TOK_COMMENT && body.count == 0)
-			toks_push(&p->out, take(p));
-		else
-			toks_push(p->in->type == TOK_COMMENT ? &comments : &body, take(p));
+		dest = p->in->type != TOK_COMMENT ? &body : body.count > 0 ? &comments : &p->out;
+		toks_push(dest, take(p));
 	}
 	if (body.count > 0)
 		push_addr(p, new_addr(p, space), &body, &comments);
