@@ -77,7 +77,7 @@ void clock_syslog(struct buf *b, time_t when)
 	struct tm tm;
 
 	local(when, &tm);
-	buf_putf(b, "%s %2d %02d:%02d:%02d", the_months[tm.tm_mon], tm.tm_mday, tm.tm_hour,
+	buf_putf(b, "%s %02d %02d:%02d:%02d", the_months[tm.tm_mon], tm.tm_mday, tm.tm_hour,
 		tm.tm_min, tm.tm_sec);
 }
 

@@ -33,7 +33,7 @@ int clock_poll_ms(usec_t deadline);
  * @param when   seconds since 1970
  */
 void clock_rfc5322(struct buf *b, time_t when);
-/** Append "Mmm dd hh:mm:ss" in local time (log and statistics lines). */
+/** Append "Mmm dd hh:mm:ss" in local time, day zero padded (log and statistics lines). */
 void clock_syslog(struct buf *b, time_t when);
 /** Append the 24 characters of ctime(3) without newline (mbox From_ lines, mailq). */
 void clock_ctime(struct buf *b, time_t when);

@@ -39,7 +39,10 @@ _must_use_ int fd_wait(int fd, short events, usec_t deadline);
 _must_use_ int fd_open(const char *path, int flags, mode_t mode);
 /** Open descriptors 0, 1 and 2 on /dev/null where they are closed. */
 void fd_open_std(void);
-/** Read a small regular file whole: 0 or negative errno; -EMSGSIZE above the limit of ret. */
+/**
+ * Read a small regular file whole, symbolic links followed: 0 or negative errno; -EMSGSIZE above the
+ * limit of ret; -EISDIR or -EINVAL when it is no regular file.
+ */
 _must_use_ int fd_read_file(const char *path, struct buf *ret);
 /** flock(2): 0, -EWOULDBLOCK with LOCK_NB, or negative errno. */
 _must_use_ int fd_flock(int fd, int op);

@@ -20,7 +20,8 @@ void strv_add(struct strv *v, struct str s);
 /** Append the words of `s`, separated by bytes of `seps`; no quoting. */
 void strv_split(struct strv *v, struct str s, const char *seps);
 /**
- * Append the words of `s`; a word that starts with '{' runs to the matching '}' and keeps no braces.
+ * Append the words of `s`; a word that starts with '{' runs to the matching '}' and keeps
+ * neither braces nor white space next to them.
  *
  * @param seps   separators outside braces
  * @return 0; -EINVAL when a brace is not closed or text follows it, nothing appended

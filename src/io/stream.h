@@ -7,7 +7,10 @@
  * between by replacing the transport. Not shared between threads.
  *
  * Errors are negative errno: -ETIMEDOUT past the limit, -EPIPE/-ECONNRESET peer gone; a read at end
- * of file gives -ENODATA. After an error other than -EMSGSIZE every call returns that error again.
+ * of file gives -ENODATA. After an error other than -EMSGSIZE every call returns that error again;
+ * end of file stops reading only, so that a peer that closed its sending side still gets its reply.
+ *
+ * Invariant: input that waits is in[pos, len), output that waits is out[0, out_len).
  */
 #pragma once
 
@@ -34,7 +37,12 @@ DEFINE_CLEANUP(struct stream *, stream_free);
 #define _cleanup_stream_ _cleanup_(stream_freep)
 /** Flush and close, reporting the first error; frees in any case. */
 _must_use_ int stream_close(struct stream *s);
-/** Replace the transport; buffered input is discarded and counted in the return value. */
+/**
+ * Replace the transport; buffered input is discarded and counted in the return value.
+ *
+ * ops->close is called when the stream ends, before the descriptor is closed; output was flushed by
+ * the caller.
+ */
 size_t stream_push(struct stream *s, const struct stream_ops *ops, void *ctx);
 /** The descriptor that is read. */
 int stream_fd(const struct stream *s);
@@ -46,8 +54,9 @@ void stream_timeout(struct stream *s, usec_t timeout);
 /** Absolute limit for everything until changed (per-request deadlines); USEC_NEVER: none. */
 void stream_deadline(struct stream *s, usec_t deadline);
 /**
- * Per-request deadline that data extends: `rate` bytes buy one second (smtpd_min_data_rate).
- * 0 ends it.
+ * Per-request deadline that data extends: `rate` bytes buy one second (smtpd_min_data_rate), but
+ * never more than the timeout is left. 0 ends it. The deadline in force is the one of
+ * stream_deadline().
  */
 void stream_data_rate(struct stream *s, size_t rate);
 /** The sticky error, or 0. */

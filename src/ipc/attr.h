@@ -41,9 +41,10 @@ struct attr_list {
 	struct attr {
 		struct str name;
 		struct str value;
-	} *v;
+	} * v;
 	size_t n;
 	size_t pos; /* where the next search starts */
+	enum attr_enc enc;
 };
 
 /** A list has at most this many attributes. */
@@ -65,7 +66,7 @@ _must_use_ int attr_str(struct attr_list *l, const char *name, struct str *ret);
 _must_use_ int attr_int(struct attr_list *l, const char *name, int *ret);
 /** As attr_str for a 64-bit integer: also -EBADMSG. */
 _must_use_ int attr_long(struct attr_list *l, const char *name, int64_t *ret);
-/** As attr_str for base64 data: also -EBADMSG; decoded into the arena. */
+/** As attr_str for base64 data: also -EBADMSG; decoded into the arena, -EMSGSIZE when it is full. */
 _must_use_ int attr_data(struct attr_list *l, const char *name, struct arena *a, struct str *ret);
 /** Read a greeting list strictly: 0, -EPROTO when it is another, or the stream's error. */
 _must_use_ int attr_expect_greeting(struct stream *s, enum attr_enc enc, const char *protocol);
