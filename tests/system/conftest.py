@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the system tests.
+
+`mta(conf={...})` starts one of our systems, `debian(conf={...})` Debian's Postfix beside it (tests
+that use it are marked root). Both are stopped and removed after the test; a failing test prints the
+log.
+"""
+
+import os
+import pathlib
+
+import pytest
+
+import instance
+from peers import LmtpSink, NameServer, ScriptedServer, SmtpSink
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "root: needs root; skipped otherwise")
+
+
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if "debian" in getattr(item, "fixturenames", ()):
+            item.add_marker("root")
+        if item.get_closest_marker("root") and os.geteuid() != 0:
+            item.add_marker(pytest.mark.skip(reason="needs root"))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    if report.when == "call" and report.failed:
+        for made in getattr(item, "_instances", []):
+            report.sections.append((f"log of {made.kind}", made.log()[-8000:]))
+
+
+def _factory(request, cls):
+    made = []
+    request.node._instances = getattr(request.node, "_instances", []) + made
+
+    def make(conf=None, start=True, **kw):
+        m = cls(conf=conf, **kw)
+        made.append(m)
+        request.node._instances = list(getattr(request.node, "_instances", [])) + [m]
+        return m.start() if start else m
+    return make, made
+
+
+@pytest.fixture
+def mta(request):
+    make, made = _factory(request, instance.Instance)
+    yield make
+    for m in made:
+        m.destroy()
+
+
+@pytest.fixture
+def debian(request):
+    if not instance.DebianPostfix.available():
+        pytest.skip("Debian's Postfix is not installed, or not root")
+    make, made = _factory(request, instance.DebianPostfix)
+    yield make
+    for m in made:
+        m.destroy()
+
+
+def _closing(cls):
+    made = []
+
+    def make(*a, **kw):
+        p = cls(*a, **kw)
+        made.append(p)
+        return p
+    return make, made
+
+
+def _peer_fixture(cls, name):
+    @pytest.fixture(name=name)
+    def fixture():
+        make, made = _closing(cls)
+        yield make
+        for p in made:
+            p.close()
+    return fixture
+
+
+smtp_sink = _peer_fixture(SmtpSink, "smtp_sink")
+lmtp_sink = _peer_fixture(LmtpSink, "lmtp_sink")
+scripted = _peer_fixture(ScriptedServer, "scripted")
+nameserver = _peer_fixture(NameServer, "nameserver")
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    """A directory that daemons under another identity can enter."""
+    p = pathlib.Path(tmp_path)
+    for d in (p, *p.parents):
+        if str(d).startswith("/tmp/"):
+            try:
+                d.chmod(0o755)
+            except PermissionError:
+                pass
+    return p
