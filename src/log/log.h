@@ -2,7 +2,7 @@
 /*
  * log/log.h — one call a line, in the shapes that Postfix's log tools know.
  *
- * "postfix/smtpd[123]: warning: text". A record is at most 2,000 bytes, longer ones are cut at a
+ * "postfix/smtpd[123]: warning: text". A text is at most 2,000 bytes, longer ones are cut at a
  * character; control characters and invalid UTF-8 become '?' here, once, so callers pass what they
  * have. Sinks: postlogd (datagram), syslog (datagram to /dev/log), file, stdout, stderr.
  * Thread-safe; a line is one write. Nothing here blocks for longer than one datagram or write, and a
@@ -23,13 +23,15 @@ enum log_sev {
 
 /** Where lines go, tried in this order; the first configured one that works takes the line. */
 struct log_settings {
-	const char *tag;              /* "postfix/smtpd": syslog_name or MAIL_LOGTAG, '/', program */
-	const char *hostname;         /* first label is written by postlogd and file sinks */
-	const char *postlog_socket;   /* absolute path of public/postlog; NULL: no maillog_file in use */
-	const char *file;             /* maillog_file, written directly when postlogd is not there; may be "/dev/stdout" */
-	const char *facility;         /* syslog facility name, "mail" */
-	bool to_stderr;               /* also write to descriptor 2 ("postdrop: warning: text") */
-	bool no_syslog;               /* never fall back to /dev/log (tests) */
+	const char *tag;      /* "postfix/smtpd": syslog_name or MAIL_LOGTAG, '/', program */
+	const char *hostname; /* first label is written by postlogd and file sinks */
+	const char
+		*postlog_socket; /* absolute path of public/postlog; NULL: no maillog_file in use */
+	const char *
+		file; /* maillog_file, written directly when postlogd is not there; may be "/dev/stdout" */
+	const char *facility; /* syslog facility name, "mail" */
+	bool to_stderr;       /* also write to descriptor 2 ("postdrop: warning: text") */
+	bool no_syslog;       /* never fall back to /dev/log (tests) */
 };
 
 /**
@@ -38,24 +40,30 @@ struct log_settings {
  * Not thread-safe against itself: call before threads start.
  */
 void log_init(const struct log_settings *s);
+/** Close the sinks; lines then go to descriptor 2 until the next log_init(). */
+void log_done(void);
+/** True for a known syslog facility name. */
+bool log_facility_ok(const char *name);
+/** Lines that no sink took since log_init(). */
+uint64_t log_dropped(void);
 /** Verbose level: debug lines are written when it is above 0 (-v counts). */
 void log_set_verbose(int level);
 /** Current verbose level. */
 int log_verbose(void);
 
-/** Log one line. */
+/** Log one line. LOG_SEV_PANIC aborts; LOG_SEV_FATAL returns (see log_fatal()). */
 void log_msg(enum log_sev sev, const char *fmt, ...) _printf_(2, 3);
 /** "text". */
-#define log_info(...)  log_msg(LOG_SEV_INFO, __VA_ARGS__)
+#define log_info(...) log_msg(LOG_SEV_INFO, __VA_ARGS__)
 /** "warning: text". */
-#define log_warn(...)  log_msg(LOG_SEV_WARN, __VA_ARGS__)
+#define log_warn(...) log_msg(LOG_SEV_WARN, __VA_ARGS__)
 /** "error: text". After 13 errors the process ends as for fatal (documented behaviour). */
 #define log_error(...) log_msg(LOG_SEV_ERROR, __VA_ARGS__)
 /** Only when verbose. */
-#define log_debug(...)                                                                             \
-	do {                                                                                       \
-		if (log_verbose() > 0)                                                             \
-			log_msg(LOG_SEV_INFO, __VA_ARGS__);                                        \
+#define log_debug(...)                                      \
+	do {                                                \
+		if (log_verbose() > 0)                      \
+			log_msg(LOG_SEV_INFO, __VA_ARGS__); \
 	} while (0)
 
 /** Run before a fatal exit (remove a half-written file); one function, NULL to forget. */

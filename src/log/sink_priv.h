@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * log/sink_priv.h — the places a log line can go; used by log.c only.
+ *
+ * A sink_write() sends one line to the first sink that takes it: postlogd, file, syslog.
+ */
+#pragma once
+
+#include "base/str.h"
+#include "log/log.h"
+
+struct sinks;
+
+/** Sinks for settings; copies what it needs and opens what can be opened. */
+_alloc_ struct sinks *sinks_new(const struct log_settings *s);
+/** Close all. NULL is accepted. */
+void sinks_free(struct sinks *k);
+/**
+ * Send one line.
+ *
+ * @param stamp     "Mmm dd hh:mm:ss"
+ * @param line      "tag[pid]: text", clean, without newline
+ * @param priority  syslog priority without facility
+ */
+void sinks_write(struct sinks *k, struct str stamp, struct str line, int priority);
+/** Lines that no sink took. */
+uint64_t sinks_dropped(const struct sinks *k);

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tests of log/sink.c: the order of sinks, a postlogd that goes and comes back.
+ */
+#include "log/sink_priv.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/fd.h"
+
+static char the_dir[64];
+static char the_socket[128];
+static char the_file[128];
+
+static int setup(void **state)
+{
+	(void)state;
+	(void)snprintf(the_dir, sizeof the_dir, "/tmp/test-sink-XXXXXX");
+	if (mkdtemp(the_dir) == NULL)
+		return -1;
+	(void)snprintf(the_socket, sizeof the_socket, "%s/postlog", the_dir);
+	(void)snprintf(the_file, sizeof the_file, "%s/maillog", the_dir);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	(void)unlink(the_socket);
+	(void)unlink(the_file);
+	return rmdir(the_dir);
+}
+
+static int listen_dgram(void)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	(void)unlink(the_socket);
+	memcpy(un.sun_path, the_socket, strlen(the_socket) + 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&un, sizeof un), 0);
+	return fd;
+}
+
+static void expect_dgram(int fd, const char *want)
+{
+	char got[256] = "";
+	ssize_t n = recv(fd, got, sizeof got - 1, 0);
+
+	if (want == NULL) {
+		assert_int_equal(n, -1);
+		return;
+	}
+	assert_string_equal(got, want);
+}
+
+static void test_order(void **state)
+{
+	struct log_settings s = { .hostname = "mx.example.com",
+		.postlog_socket = the_socket,
+		.file = the_file,
+		.facility = "mail",
+		.no_syslog = true };
+	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	struct sinks *k;
+	int fd;
+
+	(void)state;
+	k = sinks_new(&s);
+	sinks_write(k, STR("Nov 03 09:00:00"), STR("t[1]: one"), LOG_INFO);
+	fd = listen_dgram();
+	sinks_write(k, STR("Nov 03 09:00:01"), STR("t[1]: two"), LOG_INFO);
+	expect_dgram(fd, "Nov 03 09:00:01 mx t[1]: two");
+	expect_dgram(fd, NULL);
+	fd_close(fd);
+	sinks_write(k, STR("Nov 03 09:00:02"), STR("t[1]: three"), LOG_INFO);
+	fd = listen_dgram();
+	sinks_write(k, STR("Nov 03 09:00:03"), STR("t[1]: four"), LOG_INFO);
+	expect_dgram(fd, "Nov 03 09:00:03 mx t[1]: four");
+	fd_close(fd);
+	assert_int_equal(sinks_dropped(k), 0);
+	sinks_free(k);
+	assert_int_equal(fd_read_file(the_file, &b), 0);
+	assert_string_equal(buf_cstr(&b), "Nov 03 09:00:00 mx t[1]: one\n"
+					  "Nov 03 09:00:02 mx t[1]: three\n");
+}
+
+/* In a jail the absolute path leads nowhere, the two last parts do. */
+static void test_jail_path(void **state)
+{
+	char path[256];
+	struct log_settings s = { .hostname = "mx", .postlog_socket = path, .no_syslog = true };
+	const char *last = strrchr(the_dir, '/');
+	struct sinks *k;
+	int fd = listen_dgram();
+
+	(void)state;
+	(void)snprintf(path, sizeof path, "/nowhere%s/postlog", last);
+	assert_int_equal(chdir("/tmp"), 0);
+	k = sinks_new(&s);
+	sinks_write(k, STR("Nov 03 09:00:00"), STR("t[1]: jailed"), LOG_INFO);
+	expect_dgram(fd, "Nov 03 09:00:00 mx t[1]: jailed");
+	sinks_free(k);
+	fd_close(fd);
+}
+
+static void test_nowhere(void **state)
+{
+	struct log_settings s = { .postlog_socket = the_socket, .no_syslog = true };
+	struct sinks *k = sinks_new(&s);
+
+	(void)state;
+	sinks_write(k, STR("Nov 03 09:00:00"), STR("t[1]: lost"), LOG_INFO);
+	assert_int_equal(sinks_dropped(k), 1);
+	sinks_free(k);
+	sinks_free(NULL);
+	assert_true(log_facility_ok("local7"));
+	assert_false(log_facility_ok("local8"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_jail_path, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nowhere, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
