@@ -68,7 +68,7 @@ struct tok {
 	char ch;          /* TOK_SPECIAL and TOK_GROUP */
 	bool space;       /* white space stood before it */
 	struct str text;  /* in the arena */
-	struct tok *head; /* children of TOK_ADDR; NULL for "<>" */
+	struct tok *head; /* TOK_ADDR: its tokens, comments last; NULL for "<>" */
 };
 
 /** A header body: tokens at top level, addresses as TOK_ADDR nodes. */
@@ -80,9 +80,10 @@ struct tok_tree {
 /**
  * Parse a header body into tokens with addresses marked.
  *
- * RFC 5322 address lists, and what is found in the field: addresses without <>, several words
- * without <> (one address), route addresses, missing '>', stray commas, quoted strings and comments
- * that do not end, ":include:/file" of alias files. Comments within an address move behind it.
+ * RFC 5322 address lists, and what is found in the field: addresses without <>, several of them
+ * without commas between (which are added), route addresses, quoted strings and comments that do not
+ * end, ":include:/file" of alias files. A ':' starts a group only when a ';' follows. Comments within
+ * an address move to its end.
  *
  * @param body    header body or other text; line breaks count as white space
  * @param limit   most tokens (header_address_token_limit); what follows is dropped
@@ -94,15 +95,15 @@ void address_tokens(struct str body, size_t limit, struct arena *a, struct tok_t
 struct str address_of_tok(const struct tok *addr, struct arena *a);
 /** The external form of one TOK_ADDR: as written, without comments. */
 struct str address_of_tok_external(const struct tok *addr, struct arena *a);
-/** Replace the content of a TOK_ADDR by another internal address. */
+/** Replace the content of a TOK_ADDR by another internal address; its comments stay. */
 void address_set_tok(struct tok *addr, struct str internal, struct arena *a);
-/** Replace the content of a TOK_ADDR by an address in external form. */
+/** Replace the content of a TOK_ADDR by an address in external form; its comments stay. */
 void address_set_tok_external(struct tok *addr, struct str external, struct arena *a);
 /** The first TOK_ADDR at or after `t`, or NULL. For loops: t = address_next(tree.head), then t->next. */
 struct tok *address_next(struct tok *t);
 /**
  * Append the tree as header text: items joined by ", ", a line break and TAB instead of the blank
- * where a line would become longer than 70 columns.
+ * where a line would become longer than 69 columns without that TAB.
  *
  * The text already in b after its last line break ("To: ") counts as part of the first line.
  * @return 0 or -EMSGSIZE

@@ -6,8 +6,8 @@
 
 #include "address/tokens_priv.h"
 
-/* Columns that a header line should not exceed. */
-#define LINE_GOAL 70
+/* Columns that a line should not exceed, the TAB of a continuation not counted. */
+#define LINE_GOAL 69
 
 static bool is_word(const struct tok *t)
 {
@@ -27,6 +27,8 @@ static int put_escaped(struct buf *b, struct str s, const char *set, char open, 
 	return r < 0 ? r : buf_addc(b, close);
 }
 
+static int put_addr(struct buf *b, const struct tok *addr);
+
 static int put_tok(struct buf *b, const struct tok *t)
 {
 	switch (t->type) {
@@ -38,7 +40,7 @@ static int put_tok(struct buf *b, const struct tok *t)
 	case TOK_GROUP:
 		return buf_addc(b, t->ch);
 	case TOK_ADDR:
-		return tok_format_addr(b, t->head);
+		return put_addr(b, t);
 	case TOK_ATOM:
 	case TOK_COMMENT:
 		break;
@@ -46,19 +48,39 @@ static int put_tok(struct buf *b, const struct tok *t)
 	return buf_add(b, t->text);
 }
 
+/* A stray '<' keeps its distance from a word. */
+static bool blank_before(const struct tok *prev, const struct tok *t)
+{
+	return prev != NULL && tok_is(t, '<') && t->space;
+}
+
 int tok_format_addr(struct buf *b, const struct tok *head)
 {
 	const struct tok *prev = NULL;
 	int r = 0;
 
-	for (const struct tok *t = head; t != NULL && r == 0; t = t->next) {
+	for (const struct tok *t = head; t != NULL && r == 0; prev = t, t = t->next) {
 		if (t->type == TOK_COMMENT)
 			continue;
-		if (prev != NULL && is_word(prev) && is_word(t))
+		if (blank_before(prev, t))
 			r = buf_addc(b, ' ');
 		if (r == 0)
 			r = put_tok(b, t);
-		prev = t;
+	}
+	return r;
+}
+
+/* An address and the comments that belong to it. */
+static int put_addr(struct buf *b, const struct tok *addr)
+{
+	int r = tok_format_addr(b, addr->head);
+
+	for (const struct tok *t = addr->head; t != NULL && r == 0; t = t->next) {
+		if (t->type != TOK_COMMENT)
+			continue;
+		r = buf_addc(b, ' ');
+		if (r == 0)
+			r = buf_add(b, t->text);
 	}
 	return r;
 }
@@ -82,16 +104,15 @@ struct str address_of_tok(const struct tok *addr, struct arena *a)
 	struct str s;
 
 	check(addr->type == TOK_ADDR);
-	for (const struct tok *t = addr->head; t != NULL; t = t->next) {
+	for (const struct tok *t = addr->head; t != NULL; prev = t, t = t->next) {
 		if (t->type == TOK_COMMENT)
 			continue;
-		if (prev != NULL && is_word(prev) && is_word(t))
+		if (blank_before(prev, t))
 			buf_putc(&b, ' ');
 		if (is_word(t) && t->type != TOK_DOMLIT)
 			buf_put(&b, t->text);
 		else
 			check(put_tok(&b, t) == 0);
-		prev = t;
 	}
 	s = arena_str(a, buf_str(&b));
 	buf_done(&b);
@@ -137,7 +158,7 @@ static size_t column(const struct buf *b)
 	ptrdiff_t nl = str_rchr(buf_str(b), '\n');
 	struct str line = str_skip(buf_str(b), (size_t)(nl + 1));
 
-	return line.len + (line.len > 0 && line.ptr[0] == '\t' ? 7 : 0);
+	return line.len - (line.len > 0 && line.ptr[0] == '\t' ? 1 : 0);
 }
 
 int address_tokens_format(struct buf *b, const struct tok_tree *tree)
@@ -149,15 +170,13 @@ int address_tokens_format(struct buf *b, const struct tok_tree *tree)
 	int r = 0;
 
 	while (t != NULL && r == 0) {
-		bool joined = first || tok_is(t, ';');
-
 		buf_clear(&item);
 		r = put_item(&item, t, &t);
-		if (r == 0 && !joined) {
+		if (r == 0 && !first) {
 			bool fold = col + 1 + item.len > LINE_GOAL;
 
 			r = buf_adds(b, fold ? "\n\t" : " ");
-			col = fold ? 8 : col + 1;
+			col = fold ? 0 : col + 1;
 		}
 		if (r == 0)
 			r = buf_add(b, buf_str(&item));

@@ -2,8 +2,10 @@
 /*
  * address/tokens.c — find the addresses in a token list.
  *
- * The list is cut into items at commas, semicolons and the colon of a group; an item is either
- * "phrase <address> rest" or words that make one address.
+ * First the pairs "<" ">" and the colons of groups are found, from the right: a ':' starts a group
+ * only when a ';' follows. Then the list is cut into items at commas and semicolons; an item is
+ * "phrase <address>", "name:" of a group, or words, where each run without a blank between two
+ * words is an address. Commas that are missing are added.
  */
 #include "address/tokens_priv.h"
 
@@ -11,7 +13,19 @@ struct parser {
 	struct tok *in; /* tokens still to be taken */
 	struct toks out;
 	struct arena *arena;
+	bool needs_comma; /* an address stands before, without a comma */
 };
+
+static bool is_word(const struct tok *t)
+{
+	return t->type == TOK_ATOM || t->type == TOK_QSTRING || t->type == TOK_DOMLIT;
+}
+
+/* A '<' that has its '>' keeps it in `head` until it is put out. */
+static bool is_angle(const struct tok *t)
+{
+	return tok_is(t, '<') && t->head != NULL;
+}
 
 static struct tok *take(struct parser *p)
 {
@@ -21,155 +35,145 @@ static struct tok *take(struct parser *p)
 	return t;
 }
 
-static struct tok *new_addr(struct parser *p, bool space)
+static struct tok *new_tok(struct parser *p, enum tok_type type, char ch)
 {
 	struct tok *t = arena_obj(p->arena, struct tok);
 
-	t->type = TOK_ADDR;
-	t->space = space;
-	t->text = STR_EMPTY;
-	return t;
-}
-
-static struct tok *new_special(struct parser *p, char ch)
-{
-	struct tok *t = arena_obj(p->arena, struct tok);
-
-	t->type = TOK_SPECIAL;
+	t->type = type;
 	t->ch = ch;
 	t->text = STR_EMPTY;
 	return t;
 }
 
-/* Put an address and the comments that stood in it, in this order. */
-static void push_addr(struct parser *p, struct tok *addr, struct toks *body, struct toks *comments)
+static void mark_pairs(const struct toks *flat, struct arena *a)
 {
-	addr->head = body->head;
-	toks_push(&p->out, addr);
-	for (struct tok *t = comments->head, *next; t != NULL; t = next) {
-		next = t->next;
-		toks_push(&p->out, t);
+	struct tok **v = arena_array(a, flat->count + 1, sizeof(struct tok *));
+	struct tok *close = NULL;
+	bool group = false;
+	size_t n = 0;
+
+	for (struct tok *t = flat->head; t != NULL; t = t->next)
+		v[n++] = t;
+	while (n-- > 0) {
+		struct tok *t = v[n];
+
+		if (close == NULL && tok_is(t, '>')) {
+			close = t;
+		} else if (close != NULL && tok_is(t, '<')) {
+			t->head = close;
+			close = NULL;
+		} else if (close == NULL && tok_is(t, ';')) {
+			group = true;
+		} else if (close == NULL && group && tok_is(t, ':')) {
+			t->type = TOK_GROUP;
+			group = false;
+		}
 	}
 }
 
-/* "<...>", with source routes; p->in is at '<'. A missing '>' is added at the next comma. */
-static void parse_angle(struct parser *p)
+/* Join two lists; the second is not used any more. */
+static void append(struct toks *to, struct tok *list)
+{
+	for (struct tok *next; list != NULL; list = next) {
+		next = list->next;
+		toks_push(to, list);
+	}
+}
+
+/* Collect up to `end`; comments go last. Several words without <> end at a blank between two. */
+static struct tok *collect(struct parser *p, const struct tok *end, bool bare)
 {
 	struct toks body, comments;
-	struct tok *addr, *close;
-	struct toks *dest;
-	bool route = false;
+	const struct tok *prev = NULL;
+	struct tok *t;
 
 	toks_init(&body);
 	toks_init(&comments);
-	toks_push(&p->out, take(p));
-	while (p->in != NULL && !tok_is(p->in, '>') && !tok_is(p->in, '<') && !tok_is(p->in, ';')) {
-		if (body.count == 0)
-			route = tok_is(p->in, '@');
-		else if (tok_is(p->in, ':'))
-			route = false;
-		if (tok_is(p->in, ',') && !route)
-			break;
-		dest = p->in->type == TOK_COMMENT ? &comments : &body;
-		toks_push(dest, take(p));
-	}
-	close = tok_is(p->in, '>') ? take(p) : new_special(p, '>');
-	addr = new_addr(p, false);
-	addr->head = body.head;
-	toks_push(&p->out, addr);
-	toks_push(&p->out, close);
-	for (struct tok *t = comments.head, *next; t != NULL; t = next) {
-		next = t->next;
-		t->space = true;
-		toks_push(&p->out, t);
-	}
-}
-
-/* ":include:/file" as alias files have it. */
-static bool at_include(const struct tok *t)
-{
-	return tok_is(t, ':') && t->next != NULL && t->next->type == TOK_ATOM &&
-	       str_ieq(t->next->text, STR("include")) && tok_is(t->next->next, ':');
-}
-
-/* What ends the item that starts at p->in: ',', ';', '<', a group's ':', or '\0' at the end. */
-static char item_end(const struct tok *t)
-{
-	bool route = tok_is(t, '@'), include = at_include(t), first = true;
-
-	for (; t != NULL; t = t->next) {
-		if (t->type != TOK_SPECIAL) {
-			first = first && t->type == TOK_COMMENT;
+	while (p->in != end) {
+		if (p->in->type == TOK_COMMENT) {
+			toks_push(&comments, take(p));
 			continue;
 		}
-		if (t->ch == '<' || t->ch == ';' || (t->ch == ',' && !route))
-			return t->ch;
-		if (t->ch == ':' && !include && !route && !first)
-			return ':';
-		if (t->ch == ':')
-			route = false;
-		first = false;
+		if (bare && prev != NULL && is_word(prev) && is_word(p->in))
+			break;
+		t = take(p);
+		toks_push(&body, t);
+		prev = t;
 	}
-	return '\0';
+	append(&body, comments.head);
+	return body.head;
 }
 
-static bool ends_words(const struct tok *t, bool route)
+static void push_comma(struct parser *p)
 {
-	return tok_is(t, ';') || tok_is(t, '<') || (tok_is(t, ',') && !route);
+	if (p->needs_comma)
+		toks_push(&p->out, new_tok(p, TOK_SPECIAL, ','));
+	p->needs_comma = false;
 }
 
-/* Words without <>: one address. */
-static void parse_bare(struct parser *p)
+static void push_addr(struct parser *p, struct tok *children, bool space)
 {
-	struct toks body, comments, *dest;
-	bool route = tok_is(p->in, '@'), space = p->in->space;
+	struct tok *t = new_tok(p, TOK_ADDR, '\0');
 
-	toks_init(&body);
-	toks_init(&comments);
-	while (p->in != NULL && !ends_words(p->in, route)) {
-		if (tok_is(p->in, ':'))
-			route = false;
-		dest = p->in->type != TOK_COMMENT ? &body : body.count > 0 ? &comments : &p->out;
-		toks_push(dest, take(p));
+	t->space = space;
+	t->head = children;
+	toks_push(&p->out, t);
+}
+
+/* "<...>"; p->in is at '<'. */
+static void parse_angle(struct parser *p)
+{
+	struct tok *open = take(p), *close = open->head;
+
+	open->head = NULL;
+	toks_push(&p->out, open);
+	push_addr(p, collect(p, close, false), false);
+	toks_push(&p->out, take(p));
+	while (p->in != NULL && p->in->type == TOK_COMMENT)
+		toks_push(&p->out, take(p));
+	p->needs_comma = true;
+}
+
+/* Words up to `end`: one address or more. */
+static void parse_bare(struct parser *p, const struct tok *end)
+{
+	while (p->in != end) {
+		bool space = p->in->space;
+		struct tok *children = collect(p, end, true);
+
+		if (children->type == TOK_COMMENT) { /* nothing but comments */
+			append(&p->out, children);
+			continue;
+		}
+		push_comma(p);
+		push_addr(p, children, space);
+		p->needs_comma = true;
 	}
-	if (body.count > 0)
-		push_addr(p, new_addr(p, space), &body, &comments);
-}
-
-/* Tokens up to a character that item_end() has found, as they are. */
-static void copy_until(struct parser *p, char ch)
-{
-	while (p->in != NULL && !tok_is(p->in, ch))
-		toks_push(&p->out, take(p));
-}
-
-/* What follows "<...>" up to the end of the item: kept, without meaning. */
-static void copy_rest(struct parser *p)
-{
-	while (p->in != NULL && !tok_is(p->in, ',') && !tok_is(p->in, ';') && !tok_is(p->in, '<'))
-		toks_push(&p->out, take(p));
 }
 
 static void parse_item(struct parser *p)
 {
-	char end;
+	struct tok *end = p->in;
 
-	if (tok_is(p->in, ',') || tok_is(p->in, ';')) {
+	if (tok_is(end, ',') || tok_is(end, ';')) {
+		p->needs_comma = end->ch == ';';
 		toks_push(&p->out, take(p));
 		return;
 	}
-	end = item_end(p->in);
-	if (end == '<') {
-		copy_until(p, '<');
-		parse_angle(p);
-		copy_rest(p);
-	} else if (end == ':') {
-		copy_until(p, ':');
-		p->in->type = TOK_GROUP;
-		toks_push(&p->out, take(p));
-	} else {
-		parse_bare(p);
+	while (end != NULL && !tok_is(end, ',') && !tok_is(end, ';') && !is_angle(end) &&
+		end->type != TOK_GROUP)
+		end = end->next;
+	if (end == NULL || (end->type == TOK_SPECIAL && end->ch != '<')) {
+		parse_bare(p, end);
+		return;
 	}
+	push_comma(p);
+	while (p->in != end)
+		toks_push(&p->out, take(p));
+	if (end->type == TOK_GROUP)
+		toks_push(&p->out, take(p));
+	else
+		parse_angle(p);
 }
 
 void address_tokens(struct str body, size_t limit, struct arena *a, struct tok_tree *ret)
@@ -178,6 +182,7 @@ void address_tokens(struct str body, size_t limit, struct arena *a, struct tok_t
 	struct toks flat;
 
 	tok_scan(body, limit, a, &flat);
+	mark_pairs(&flat, a);
 	toks_init(&p.out);
 	p.in = flat.head;
 	while (p.in != NULL)
@@ -198,15 +203,20 @@ void address_set_tok_external(struct tok *addr, struct str external, struct aren
 
 	check(addr->type == TOK_ADDR);
 	tok_scan(external, SIZE_MAX, a, &flat);
+	for (struct tok *t = addr->head, *next; t != NULL; t = next) {
+		next = t->next;
+		if (t->type == TOK_COMMENT)
+			toks_push(&flat, t);
+	}
 	addr->head = flat.head;
 }
 
 void address_set_tok(struct tok *addr, struct str internal, struct arena *a)
 {
-	struct buf b = BUF(BUF_MEDIUM);
+	struct buf b = BUF(2 * internal.len + 3);
 
-	if (address_quote(&b, internal) == 0)
-		address_set_tok_external(addr, buf_str(&b), a);
+	check(address_quote(&b, internal) == 0);
+	address_set_tok_external(addr, buf_str(&b), a);
 	buf_done(&b);
 }
 
