@@ -13,7 +13,7 @@
 #include "queue/message.h"
 
 enum request_flags {
-	REQUEST_SUCCESS = 1,   /* mark done recipients in the queue file */
+	REQUEST_SUCCESS = 1, /* mark done recipients in the queue file */
 	REQUEST_BOUNCE = 2,
 	REQUEST_MTA_VRFY = 256,
 	REQUEST_USR_VRFY = 512,
@@ -32,27 +32,31 @@ struct msg_stats {
 	struct timeval deliver_done;
 	int reuse_count;
 };
+_Static_assert(sizeof(struct msg_stats) == 88, "wire form of msg_stats");
+
+/** Now, as a time stamp. */
+struct timeval msg_stats_now(void);
 
 struct recipient {
-	struct str orig_addr;  /* before rewriting; "" same or unknown */
-	struct str address;    /* internal form */
-	int64_t offset;        /* of the R record; -1 none */
-	struct str dsn_orcpt;  /* "rfc822;x" */
-	int dsn_notify;        /* DSN_NOTIFY_ bits, 0 none given */
-	unsigned status;       /* for the agent's use: 0 undecided */
-	void *tag;             /* for the agent's use */
+	struct str orig_addr; /* before rewriting; "" same or unknown */
+	struct str address;   /* internal form */
+	int64_t offset;       /* of the R record; -1 none */
+	struct str dsn_orcpt; /* "rfc822;x" */
+	int dsn_notify;       /* DSN_NOTIFY_ bits, 0 none given */
+	unsigned status;      /* for the agent's use: 0 undecided */
+	void *tag;            /* for the agent's use */
 };
 
 struct delivery_request {
-	int flags;             /* enum request_flags */
+	int flags; /* enum request_flags */
 	struct str queue_name;
 	struct str queue_id;
 	int64_t data_offset;
 	int64_t data_size;
 	struct str nexthop;
-	struct str encoding;   /* "", "7bit", "8bit" */
+	struct str encoding; /* "", "7bit", "8bit" */
 	int sendopts;
-	struct str sender;     /* internal form */
+	struct str sender; /* internal form */
 	struct str dsn_envid;
 	int dsn_ret;
 	struct msg_stats stats;
@@ -76,26 +80,38 @@ struct request_result {
 	int status;     /* 0 all recipients done; non-zero: some must be tried again */
 };
 /** Parse an answer list. */
-_must_use_ int request_result_parse(struct attr_list *l, struct arena *a, struct request_result *ret);
+_must_use_ int request_result_parse(struct attr_list *l, struct arena *a,
+	struct request_result *ret);
 
 /**
- * Agent's side: read a request and open and lock its queue file.
+ * Agent's side: read a request and open and lock (shared) its queue file.
  *
- * The greeting must have been sent.
+ * The greeting must have been sent. Accepts `sendopts` (3.10 and later) and `smtputf8` (before).
+ * @param qs    which queues are hashed; NULL: none
+ * @param a     owns everything in *ret but the message, which request_answer() closes
  * @return 0; -ENODATA the client closed without asking; -EBADMSG malformed (answered, logged by
- *         caller); -ENOENT the queue file is gone (answered "deferred"); other errno, with why
+ *         caller); -ENOENT the queue file is gone (answered "deferred", logged by the caller); other
+ *         errno, with why: not answered, the caller closes the connection
  */
-_must_use_ int request_read(struct stream *s, struct arena *a, struct delivery_request *ret,
-	struct why *why);
+_must_use_ int request_read(struct stream *s, const struct queue_settings *qs, struct arena *a,
+	struct delivery_request *ret, struct why *why);
 /**
  * Agent's side: answer, with a fresh greeting in the same write when `again`; closes the file.
  *
  * @param status   0 all done, -1 some must be tried again
+ * @return 0 or the stream's error (nothing remains to be done but to close the connection)
  */
-_must_use_ int request_answer(struct stream *s, struct delivery_request *r, int status, bool again);
+int request_answer(struct stream *s, struct delivery_request *r, int status, bool again);
 /** Send the greeting "delivery_request_protocol". */
 _must_use_ int request_greet(struct stream *s);
 
-/** Hand one recipient to another transport ("transport[:nexthop]"): 0, or errno (defer it). */
+/**
+ * Hand one recipient to another transport ("transport[:nexthop]"), by the same protocol.
+ *
+ * The nexthop is the recipient's domain unless given. The other agent reports and marks the
+ * recipient. Source: deliver passing of the documented internal protocol.
+ * @return 0 done; 1 the other agent deferred it and said so; negative errno: not delivered and
+ *         nobody reported it (defer it), with why
+ */
 _must_use_ int request_pass(const struct delivery_request *r, const struct recipient *rcpt,
 	struct str transport, usec_t timeout, struct why *why);

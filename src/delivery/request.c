@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * delivery/request.c — the requester's side: encoding and the answer.
+ */
+#include "delivery/request.h"
+
+#include <errno.h>
+
+#include "delivery/groups.h"
+
+struct timeval msg_stats_now(void)
+{
+	struct timeval tv;
+
+	(void)gettimeofday(&tv, NULL);
+	return tv;
+}
+
+static int put_head(struct buf *b, const struct delivery_request *r)
+{
+	int e = attr_put_int(b, ATTR_NUL, "flags", r->flags);
+
+	if (e == 0)
+		e = attr_put_str(b, ATTR_NUL, "queue_name", r->queue_name);
+	if (e == 0)
+		e = attr_put_str(b, ATTR_NUL, "queue_id", r->queue_id);
+	if (e == 0)
+		e = attr_put_long(b, ATTR_NUL, "offset", r->data_offset);
+	if (e == 0)
+		e = attr_put_long(b, ATTR_NUL, "size", r->data_size);
+	if (e == 0)
+		e = attr_put_str(b, ATTR_NUL, "nexthop", r->nexthop);
+	if (e == 0)
+		e = attr_put_str(b, ATTR_NUL, "encoding", r->encoding);
+	if (e == 0)
+		e = attr_put_int(b, ATTR_NUL, "sendopts", r->sendopts);
+	if (e == 0)
+		e = attr_put_str(b, ATTR_NUL, "sender", r->sender);
+	if (e == 0)
+		e = attr_put_str(b, ATTR_NUL, "envelope_id", r->dsn_envid);
+	if (e == 0)
+		e = attr_put_int(b, ATTR_NUL, "ret_flags", r->dsn_ret);
+	if (e == 0)
+		e = attr_put_data(b, ATTR_NUL, "time",
+			str_from((const char *)&r->stats, sizeof(r->stats)));
+	return e;
+}
+
+static int put_origin(struct buf *b, const struct delivery_request *r)
+{
+	const struct {
+		const char *name;
+		struct str value;
+	} v[] = {
+		{ "log_client_name", r->client_name },
+		{ "log_client_address", r->client_addr },
+		{ "log_client_port", r->client_port },
+		{ "log_protocol_name", r->client_proto },
+		{ "log_helo_name", r->client_helo },
+		{ "sasl_method", r->sasl_method },
+		{ "sasl_username", r->sasl_username },
+		{ "sasl_sender", r->sasl_sender },
+		{ "log_ident", r->log_ident },
+		{ "rewrite_context", r->rewrite_context },
+	};
+	int e = 0;
+
+	for (size_t i = 0; e == 0 && i < ARRAY_LEN(v); i++)
+		e = attr_put_str(b, ATTR_NUL, v[i].name, v[i].value);
+	return e;
+}
+
+int request_encode(struct buf *b, const struct delivery_request *r)
+{
+	size_t start = b->len;
+	int e = r->n_rcpt <= REQUEST_MAX_RCPT ? put_head(b, r) : -EMSGSIZE;
+
+	if (e == 0)
+		e = put_origin(b, r);
+	if (e == 0)
+		e = attr_put_int(b, ATTR_NUL, "recipient_count", (int)r->n_rcpt);
+	if (e == 0)
+		e = attr_put_end(b, ATTR_NUL);
+	for (size_t i = 0; e == 0 && i < r->n_rcpt; i++) {
+		e = group_put_recipient(b, &r->rcpt[i]);
+		if (e == 0)
+			e = attr_put_end(b, ATTR_NUL);
+	}
+	if (e < 0)
+		buf_truncate(b, start);
+	return e;
+}
+
+int request_result_parse(struct attr_list *l, struct arena *a, struct request_result *ret)
+{
+	struct request_result r = { 0 };
+	int e = group_get_dsn(l, &r.dsn);
+
+	if (e == 0)
+		e = attr_int(l, "status", &r.status);
+	if (e < 0)
+		return e == -ENOENT ? -EBADMSG : e;
+	r.dsn.status = arena_str(a, r.dsn.status);
+	r.dsn.dtype = arena_str(a, r.dsn.dtype);
+	r.dsn.dtext = arena_str(a, r.dsn.dtext);
+	r.dsn.mtype = arena_str(a, r.dsn.mtype);
+	r.dsn.mname = arena_str(a, r.dsn.mname);
+	r.dsn.action = arena_str(a, r.dsn.action);
+	r.dsn.reason = arena_str(a, r.dsn.reason);
+	*ret = r;
+	return 0;
+}
