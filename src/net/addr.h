@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "base/why.h"
 #include "base/buf.h"
+#include "base/why.h"
 
 /** An IPv4 or IPv6 address with port, or the path of a UNIX-domain socket. */
 struct net_addr {
