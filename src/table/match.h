@@ -11,10 +11,10 @@
 #include "table/table.h"
 
 enum match_kind {
-	MATCH_STRING,    /* exact string */
-	MATCH_DOMAIN,    /* domain, .domain; see parent */
-	MATCH_NAMADR,    /* host name rules, then address, [v6], net/prefix, cidr: table */
-	MATCH_ADDRESS,   /* mail address: user@domain, domain, user@ */
+	MATCH_STRING,  /* exact string */
+	MATCH_DOMAIN,  /* domain, .domain; see parent */
+	MATCH_NAMADR,  /* host name rules, then address, [v6], net/prefix, cidr: table */
+	MATCH_ADDRESS, /* mail address: user@domain, domain, user@ */
 };
 
 struct match_list;
@@ -33,7 +33,7 @@ const char *match_failed(const struct match_list *m);
 /** Match a string, domain or mail address. */
 _must_use_ enum lookup match_str(const struct match_list *m, struct str s, struct why *why);
 /** Match a client by name ("unknown" never matches a pattern of names) and numeric address. */
-_must_use_ enum lookup match_client(const struct match_list *m, struct str name,
-	struct str addr, struct why *why);
+_must_use_ enum lookup match_client(const struct match_list *m, struct str name, struct str addr,
+	struct why *why);
 /** Name of the first table in the list whose file has changed, or NULL. */
 const char *match_changed(const struct match_list *m);

@@ -22,25 +22,26 @@ enum lookup {
 
 /** What the user of a table wants. Names as in the documentation of dictionary flags. */
 enum table_flags {
-	TABLE_FOLD_FIX = 1 << 0,    /* fold keys of fixed-string tables to lower case */
-	TABLE_FOLD_MUL = 1 << 1,    /* fold keys of pattern tables */
-	TABLE_NO_REGSUB = 1 << 2,   /* refuse $n substitution */
-	TABLE_NO_PROXY = 1 << 3,    /* bypass proxy: */
-	TABLE_NO_UNAUTH = 1 << 4,   /* refuse tables without authentication (tcp, socketmap, ...) */
-	TABLE_UTF8 = 1 << 5,        /* Unicode folding and validation (smtputf8_enable) */
+	TABLE_FOLD_FIX = 1 << 0,  /* fold keys of fixed-string tables to lower case */
+	TABLE_FOLD_MUL = 1 << 1,  /* fold keys of pattern tables */
+	TABLE_NO_REGSUB = 1 << 2, /* refuse $n substitution */
+	TABLE_NO_PROXY = 1 << 3,  /* bypass proxy: */
+	TABLE_NO_UNAUTH = 1 << 4, /* refuse tables without authentication (tcp, socketmap, ...) */
+	TABLE_UTF8 = 1 << 5,      /* Unicode folding and validation (smtputf8_enable) */
 	TABLE_SRC_RHS_IS_FILE = 1 << 6,
 	TABLE_PARANOID = TABLE_NO_REGSUB | TABLE_NO_PROXY | TABLE_NO_UNAUTH,
 };
 
 /** What opening tables needs to know of the configuration; strings live as long as the tables. */
 struct table_settings {
-	const char *default_database_type;   /* for names without "type:" where that is documented */
+	const char *default_database_type; /* for names without "type:" where that is documented */
 	const char *queue_directory;
-	const char *proxy_path;              /* socket of proxymap; NULL: proxy: opens the table directly */
-	const char *hash_redirect;           /* type that serves hash: (default_database_type: lmdb or cdb); NULL none */
-	const char *btree_redirect;          /* type that serves btree: */
+	const char *proxy_path; /* socket of proxymap; NULL: proxy: opens the table directly */
+	const char *
+		hash_redirect; /* type that serves hash: (default_database_type: lmdb or cdb); NULL none */
+	const char *btree_redirect; /* type that serves btree: */
 	size_t lmdb_map_size;
-	const struct notes *notes;           /* warnings: bad rules, duplicate keys, older than source */
+	const struct notes *notes; /* warnings: bad rules, duplicate keys, older than source */
 };
 
 struct table;
