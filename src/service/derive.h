@@ -13,6 +13,16 @@
 
 /** Configuration directory: -c, MAIL_CONFIG, or the compiled default. */
 const char *derive_config_dir(const char *option);
+/**
+ * Set up logging from a configuration.
+ *
+ * @param program      "smtpd"; the tag is $syslog_name/program
+ * @param write_file   maillog_file may be written directly when postlogd is not there
+ * @param to_stderr    lines go to descriptor 2 as well
+ */
+void derive_log(const struct conf *c, const char *program, bool write_file, bool to_stderr);
+/** The families in inet_protocols: enum net_families, or -EINVAL with why. */
+_must_use_ int derive_families(const struct conf *c, struct why *why);
 /** Load main.cf for a command and set up logging with its tag: ends the program when it fails. */
 struct conf *derive_command_conf(const char *program, const char *config_dir);
 /** Own addresses from inet_interfaces and inet_protocols (or proxy_interfaces): count or errno. */

@@ -8,7 +8,8 @@
  *
  * Kinds:
  *   SERVICE_SINGLE    one client at a time in this process; serve() gets a stream and blocks
- *   SERVICE_THREADED  one thread a client; serve() as above, called from worker threads
+ *   SERVICE_THREADED  one thread a client; serve() as above, called from worker threads. max_use
+ *                     counts per client slot: the process ends after max_use * clients connections
  *   SERVICE_EVENT     the daemon runs a libev loop of its own; accepted sockets come to accept()
  *   SERVICE_TRIGGER   bytes come to trigger()
  *   SERVICE_DGRAM     a datagram socket is readable: datagram()
@@ -29,24 +30,30 @@ enum service_kind {
 };
 
 enum service_flags {
-	SERVICE_SOLITARY = 1 << 0,    /* process limit must be 1 */
-	SERVICE_UNLIMITED = 1 << 1,   /* process limit must be 0 */
-	SERVICE_PRIVILEGED = 1 << 2,  /* unprivileged=n required (checked only as root) */
-	SERVICE_FLOW_DELAY = 1 << 3,  /* in_flow_delay tokens */
+	SERVICE_SOLITARY = 1 << 0,   /* process limit must be 1 */
+	SERVICE_UNLIMITED = 1 << 1,  /* process limit must be 0 */
+	SERVICE_PRIVILEGED = 1 << 2, /* unprivileged=n required (checked only as root) */
+	SERVICE_FLOW_DELAY = 1 << 3, /* in_flow_delay tokens */
 	SERVICE_RETIRE_ME = 1 << 4,
 	SERVICE_LOW_RISK_STDIO = 1 << 5, /* -S allowed */
+	/**
+	 * THREADED only: a connection is not a client in the sense of the process limit; one process
+	 * serves all that come (anvil, verify, proxymap, trivial-rewrite, scache, tlsmgr).
+	 */
+	SERVICE_MULTI = 1 << 6,
 };
 
 /** A client connection as serve() gets it. */
 struct service_client {
-	struct stream *stream;      /* ipc_timeout is set */
-	struct arena *arena;        /* for the connection, freed afterwards */
-	const char *service;        /* -n name */
-	bool stand_alone;           /* -S: client on stdin and stdout */
-	bool from_pass;             /* behind postscreen: addresses were passed */
+	struct stream *stream; /* ipc_timeout is set */
+	struct arena *arena;   /* for the connection, freed afterwards */
+	const char *service;   /* -n name */
+	bool stand_alone;      /* -S: client on stdin and stdout */
+	bool from_pass;        /* behind postscreen: addresses were passed */
 	bool is_inet;
 	struct net_addr pass_client, pass_server; /* when from_pass */
-	char **args;                /* arguments after the options (name=value words of pipe, spawn, smtp flags=) */
+	struct net_addr peer; /* of an inet socket; otherwise its family is AF_UNIX or 0 */
+	char **args; /* arguments after the options (name=value words of pipe, spawn, smtp flags=) */
 };
 
 struct service;
@@ -60,19 +67,20 @@ struct service_ctx {
 	char **args;                /* words after the options, NULL-terminated */
 	unsigned clients;           /* clients this process may serve at once */
 	bool stand_alone;
-	void *user;                 /* the daemon's own, set in pre_jail or post_jail */
-	struct ev_loop *loop;       /* SERVICE_EVENT and SERVICE_TRIGGER */
+	int64_t max_use; /* from max_use and -m; pre_jail and post_jail may change it, 0: none */
+	usec_t max_idle; /* from max_idle and -i; likewise */
+	void *user;      /* the daemon's own, set in pre_jail or post_jail */
+	struct ev_loop *loop; /* SERVICE_EVENT and SERVICE_TRIGGER */
 };
 
 struct service {
-	const char *name;                     /* "smtpd" */
+	const char *name; /* "smtpd" */
 	enum service_kind kind;
-	unsigned flags;                       /* enum service_flags */
-	const struct conf_var *vars;          /* parameter table */
-	void *conf_base;                      /* filled from vars */
-	unsigned promises;                    /* sandbox promises, 0: none entered */
-	const char *watchdog_param;           /* NULL: daemon_timeout */
-	const char *options;                  /* extra getopt letters of the daemon; usually NULL */
+	unsigned flags;              /* enum service_flags */
+	const struct conf_var *vars; /* parameter table */
+	void *conf_base;             /* filled from vars */
+	unsigned promises;           /* sandbox promises, 0: none entered */
+	const char *watchdog_param;  /* NULL: daemon_timeout */
 	int (*pre_jail)(struct service_ctx *ctx, struct why *why);
 	int (*post_jail)(struct service_ctx *ctx, struct why *why);
 	/** Before accept: name of a table that changed (process restarts), or NULL. */
@@ -98,4 +106,19 @@ bool service_is_ending(const struct service_ctx *ctx);
 /** The process should exit when idle: a table changed, a fault that a restart mends. */
 void service_end(struct service_ctx *ctx, const char *reason);
 
-/** Settings that every program derives the same way from a conf, see service/derive.h. */
+/**
+ * Between two requests of one connection: wait until the next one is there.
+ *
+ * A persistent connection must not keep a process alive that was told to go, so servers call this
+ * before they read a request after the first.
+ *
+ * @param timeout   longest wait; 0: the stream's own timeout decides
+ * @return true when input (or end of file) is there to be read; false: close the connection
+ */
+bool service_next_request(struct service_ctx *ctx, struct service_client *client, usec_t timeout);
+/** SERVICE_EVENT: a socket that accept() handed over was closed; lets max_idle and max_use work. */
+void service_client_done(struct service_ctx *ctx);
+/** Take a flow-control token, or sleep in_flow_delay once when there is none (once a message). */
+void service_flow_delay(struct service_ctx *ctx);
+
+/* Settings that every program derives the same way from a conf: see service/derive.h. */
