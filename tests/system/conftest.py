@@ -38,7 +38,6 @@ def pytest_runtest_makereport(item, call):
 
 def _factory(request, cls):
     made = []
-    request.node._instances = getattr(request.node, "_instances", []) + made
 
     def make(conf=None, start=True, **kw):
         m = cls(conf=conf, **kw)
@@ -61,6 +60,18 @@ def debian(request):
     if not instance.DebianPostfix.available():
         pytest.skip("Debian's Postfix is not installed, or not root")
     make, made = _factory(request, instance.DebianPostfix)
+    yield make
+    for m in made:
+        m.destroy()
+
+
+@pytest.fixture(params=["postroad", pytest.param("debian", marks=pytest.mark.root)])
+def either(request):
+    """The same scenario on our system and on Debian's Postfix."""
+    if request.param == "debian" and not instance.DebianPostfix.available():
+        pytest.skip("Debian's Postfix is not installed, or not root")
+    cls = instance.DebianPostfix if request.param == "debian" else instance.Instance
+    make, made = _factory(request, cls)
     yield make
     for m in made:
         m.destroy()
