@@ -92,7 +92,7 @@ MISBEHAVIOUR = [
     (["550 go away", ("expect", "QUIT"), "221 bye"], "4.0.0", r"host \S+ refused to talk to me: 550 go away"),
     ([("close",)], "4.4.2", r"lost connection with \S+ while receiving the initial server greeting"),
     (["220 x ESMTP", ("expect", "EHLO"), ("close",)], "4.4.2", r"lost connection with \S+ while performing the EHLO handshake"),
-    (["220 x ESMTP", ("expect", "EHLO"), "250 x", ("expect", "MAIL"), "451 4.7.1 greylisted", ("expect", "QUIT"), "221 bye"],
+    (["220 x ESMTP", ("expect", "EHLO"), "250 x", ("expect", "MAIL"), "451 4.7.1 greylisted", ("expect", "RSET"), "250 ok", ("expect", "QUIT"), "221 bye"],
      "4.7.1", r"host \S+ said: 451 4.7.1 greylisted \(in reply to MAIL FROM command\)"),
     (["220 x ESMTP", ("expect", "EHLO"), "250 x", ("expect", "MAIL"), "250 ok", ("expect", "RCPT"), "250 ok",
       ("expect", "DATA"), "354 go", ("data",), ("close",)],

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kill -9 of every daemon in turn while mail flows: what got 250 arrives or is in the queue (threats F5)."""
+
+import os
+import pathlib
+import re
+import signal
+import smtplib
+import threading
+import time
+
+from instance import DEADLINE, wait_until
+
+MESSAGES = int(os.environ.get("POSTROAD_KILL_MESSAGES", "2000"))
+VICTIMS = ("smtpd", "qmgr", "smtp", "cleanup", "pickup", "bounce", "trivial-rewrite", "anvil", "postlogd", "showq")
+
+
+def children(pid):
+    """(pid, program) of the direct children of a process."""
+    out = []
+    for p in pathlib.Path("/proc").iterdir():
+        if not p.name.isdigit():
+            continue
+        try:
+            stat = (p / "stat").read_text()
+            name = os.readlink(p / "exe").rsplit("/", 1)[-1]
+        except OSError:
+            continue
+        if int(stat.rsplit(")", 1)[1].split()[1]) == pid:
+            out.append((int(p.name), name.removesuffix(" (deleted)")))
+    return out
+
+
+class Sender(threading.Thread):
+    """Sends numbered messages until it has had `want` of them accepted; retries what was not."""
+
+    def __init__(self, mta, numbers):
+        super().__init__()
+        self.mta, self.numbers = mta, numbers
+        self.accepted = []
+        self.failed = None
+
+    def run(self):
+        end = time.monotonic() + 4 * DEADLINE
+        s = None
+        for n in self.numbers:
+            while True:
+                if time.monotonic() > end:
+                    self.failed = f"message {n} was never accepted"
+                    return
+                try:
+                    s = s or self.mta.smtp()
+                    s.sendmail(f"s{n}@test.example", [f"r{n}@remote.example"], f"Subject: {n}\r\n\r\nnumber {n}\r\n")
+                    self.accepted.append(n)
+                    break
+                except (smtplib.SMTPException, OSError):
+                    s = None
+                    time.sleep(0.02)
+
+
+def test_kill_every_daemon(mta, smtp_sink):
+    sink = smtp_sink()
+    m = mta({"relayhost": sink.nexthop, "minimal_backoff_time": "1s", "maximal_backoff_time": "2s", "queue_run_delay": "1s",
+             "transport_retry_time": "1s", "service_throttle_time": "1s", "smtpd_client_connection_count_limit": "0"})
+    m.sendmail("-f", "local@test.example", "local@remote.example")
+    master = m.master_pid()
+    step = MESSAGES // 4
+    senders = [Sender(m, range(i * step, (i + 1) * step)) for i in range(4)]
+    for s in senders:
+        s.start()
+    killed = {v: 0 for v in VICTIMS}
+    while any(s.is_alive() for s in senders):
+        for victim in VICTIMS:
+            for pid, name in children(master):
+                if name == victim:
+                    try:
+                        os.kill(pid, signal.SIGKILL)
+                        killed[victim] += 1
+                    except ProcessLookupError:
+                        pass
+            done = sum(len(s.accepted) for s in senders)
+            wait_until(lambda: sum(len(s.accepted) for s in senders) > done or not any(s.is_alive() for s in senders),
+                       "mail flows after a kill", 2 * DEADLINE)
+    assert [s.failed for s in senders if s.failed] == []
+    for must in ("smtpd", "qmgr", "smtp", "postlogd"):
+        assert killed[must] > 0, killed
+    accepted = {n for s in senders for n in s.accepted}
+    assert len(accepted) == MESSAGES
+
+    def arrived():
+        return {int(re.match(r"r(\d+)@", t).group(1)) for g in sink.messages for t in g["to"] if t[1].isdigit()}
+    m.run("postqueue", "-c", m.config, "-f")
+    wait_until(lambda: accepted <= arrived(), "all accepted messages arrive", 4 * DEADLINE)
+    wait_until(lambda: any("local@remote.example" in g["to"] for g in sink.messages), "the local message arrives")
+    m.wait_empty(2 * DEADLINE)
+    assert m.queue_ids("corrupt") == []
+    # Whole: nothing cut, nothing mixed.
+    for g in sink.messages:
+        for t in g["to"]:
+            if t[1].isdigit():
+                assert g["data"].endswith(f"\r\n\r\nnumber {t[1:].split('@')[0]}\r\n".encode())
