@@ -43,6 +43,9 @@
 		take_fd_;            \
 	})
 
+/* sys/param.h has its own. */
+#undef MIN
+#undef MAX
 #define MIN(a, b)                                  \
 	({                                         \
 		typeof(a) min_a_ = (a);            \
