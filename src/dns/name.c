@@ -40,6 +40,7 @@ int dns_to_ascii(struct str domain, struct arena *a, struct str *ret)
 {
 	const char *text;
 	char *out = NULL;
+	bool empty_label;
 
 	if (!str_has_8bit(domain)) {
 		*ret = arena_str(a, domain);
@@ -53,9 +54,12 @@ int dns_to_ascii(struct str domain, struct arena *a, struct str *ret)
 	text = arena_cstr(a, domain);
 	if (idn2_to_ascii_8z(text, &out, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK)
 		return -EINVAL;
-	*ret = arena_str(a, str_of(out));
+	/* Characters that mean nothing are dropped; a label must not vanish with them. */
+	empty_label = out[0] == '.' || str_find(str_of(out), STR("..")) >= 0;
+	if (!empty_label)
+		*ret = arena_str(a, str_of(out));
 	idn2_free(out);
-	return 0;
+	return empty_label ? -EINVAL : 0;
 }
 
 struct str dns_to_utf8(struct str domain, struct arena *a)

@@ -20,6 +20,7 @@ static void test_ascii(void **state)
 		{ "fa\xc3\x9f.de", "xn--fa-hia.de", 0 },
 		{ "\xff.de", NULL, -EILSEQ },
 		{ "\xe2\x80\x8b.de", NULL, -EINVAL },
+		{ "\xef\xbf\xbd.de", NULL, -EINVAL },
 	};
 
 	(void)state;

@@ -30,7 +30,7 @@ static const struct {
 	{ { "a", .rr = { { "a", DNS_MX, "#000a" } } }, DNS_MX, -EBADMSG, "", "" },
 	{ { "a", .rr = { { "a", DNS_MX, "#000a036162" } } }, DNS_MX, -EBADMSG, "", "" },
 	/* a name that points at itself, and one that leaves octets over */
-	{ { "a", .rr = { { "a", DNS_PTR, "#c01a" } } }, DNS_PTR, -EBADMSG, "", "" },
+	{ { "a", .rr = { { "a", DNS_PTR, "#c020" } } }, DNS_PTR, -EBADMSG, "", "" },
 	{ { "a", .rr = { { "a", DNS_PTR, "#01610000" } } }, DNS_PTR, -EBADMSG, "", "" },
 	{ { "a", .rr = { { "a", DNS_SRV, "#00010002" } } }, DNS_SRV, -EBADMSG, "", "" },
 	{ { "a", .rr = { { "a", DNS_TLSA, "#" } } }, DNS_TLSA, 0, "a. 300 IN TLSA |", "" },
