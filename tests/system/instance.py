@@ -312,6 +312,9 @@ class DebianPostfix(Instance):
     daemons = DEBIAN_DAEMONS
     commands = pathlib.Path("/usr/sbin")
 
+    def __init__(self, conf=None, master=None, extra_master="", directory=None):
+        super().__init__(conf, master, extra_master + "scache unix - - n - 1 scache\n", directory)
+
     def defaults(self):
         conf = super().defaults()
         conf.update({"meta_directory": "/etc/postfix", "default_database_type": "lmdb",
