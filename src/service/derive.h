@@ -21,6 +21,12 @@ const char *derive_config_dir(const char *option);
  * @param to_stderr    lines go to descriptor 2 as well
  */
 void derive_log(const struct conf *c, const char *program, bool write_file, bool to_stderr);
+/**
+ * Set the parameters that describe the process: process_name, process_id, service_name.
+ *
+ * @param service   name in master.cf; NULL for commands
+ */
+void derive_process(struct conf *c, const char *program, const char *service);
 /** The families in inet_protocols: enum net_families, or -EINVAL with why. */
 _must_use_ int derive_families(const struct conf *c, struct why *why);
 /** Load main.cf for a command and set up logging with its tag: ends the program when it fails. */

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * service/loop_single.c — one client at a time: the server that can change identity.
+ *
+ * Idle processes wait with EPOLLEXCLUSIVE, so that a client wakes one of them; an accept lock is not
+ * needed for that, as the listeners do not block.
+ */
+#include <errno.h>
+#include <sys/epoll.h>
+
+#include "base/fd.h"
+#include "ipc/status.h"
+#include "log/log.h"
+#include "net/socket.h"
+#include "service/run_priv.h"
+
+static void watch(int ep, int fd, uint32_t events)
+{
+	struct epoll_event ev = { .events = events, .data.fd = fd };
+
+	if (epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev) < 0)
+		log_fatal("cannot watch descriptor %d: %s", fd, strerror(errno));
+}
+
+/* Accept and serve one client; the end begins when something says so. */
+static void serve_one(struct run *run, int listener)
+{
+	struct service_client client;
+	struct net_addr peer;
+	int fd;
+
+	if (run_table_changed(run))
+		return;
+	fd = net_accept(listener, &peer);
+	if (fd < 0) {
+		if (fd != -EAGAIN)
+			log_warn("accept connection: %s", strerror(-fd));
+		return;
+	}
+	run_status(run, IPC_TAKEN);
+	if ((run->def->flags & SERVICE_FLOW_DELAY) != 0)
+		service_flow_delay(&run->ctx);
+	if (client_open(run, fd, &peer, &client) == 0) {
+		run->def->serve(&run->ctx, &client);
+		client_close(&client);
+	}
+	run->served++;
+	if (run->ctx.max_use > 0 && run->served >= (uint64_t)run->ctx.max_use)
+		run_end(run);
+	run_status(run, IPC_AVAIL);
+}
+
+static void stand_alone(struct run *run)
+{
+	struct service_client client = { .service = run->ctx.name,
+		.args = run->ctx.args,
+		.stand_alone = true };
+
+	client.is_inet = net_peer(0, &client.peer) && (client.peer.sa.sa_family == AF_INET ||
+							      client.peer.sa.sa_family == AF_INET6);
+	client.stream = stream_new_pair(0, 1);
+	stream_timeout(client.stream, run->conf.ipc_timeout);
+	client.arena = arena_new(0);
+	run->def->serve(&run->ctx, &client);
+	client_close(&client);
+	run_exit(run);
+}
+
+void loop_single(struct run *run)
+{
+	usec_t idle_since = clock_now();
+	int ep;
+
+	if (run->ctx.stand_alone)
+		stand_alone(run);
+	ep = epoll_create1(EPOLL_CLOEXEC);
+	if (ep < 0)
+		log_fatal("epoll: %s", strerror(errno));
+	watch(ep, IPC_STATUS_FD, EPOLLIN);
+	for (unsigned i = 0; i < run->opt.sockets; i++)
+		watch(ep, IPC_LISTEN_FD + (int)i, EPOLLIN | EPOLLEXCLUSIVE);
+	while (!run->ending && !run_is_over(run, true, idle_since)) {
+		struct epoll_event ev;
+		usec_t limit = run_wait_limit(run, true, idle_since);
+		int n;
+
+		run_watchdog(run);
+		n = epoll_wait(ep, &ev, 1, (int)((limit + 999) / USEC_PER_MSEC));
+		if (n < 1)
+			continue;
+		if (ev.data.fd == IPC_STATUS_FD)
+			break;
+		serve_one(run, ev.data.fd);
+		idle_since = clock_now();
+	}
+	run_exit(run);
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * service/loop_threaded.c — one thread a client: the main thread accepts, workers serve.
+ *
+ * Master hears from the process when it becomes full or free, and, while it drains, how many clients
+ * are left. Workers that have nothing to do end after a while.
+ *
+ * Invariant: what is in struct pool is behind its lock; everything else belongs to the main thread.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/list.h"
+#include "base/mem.h"
+#include "ipc/status.h"
+#include "log/log.h"
+#include "net/socket.h"
+#include "service/run_priv.h"
+
+/* A worker without work ends after this long. */
+#define WORKER_IDLE_SECONDS 20
+#ifdef POSTROAD_SANITIZED
+#	define STACK_SIZE ((size_t)8 * 1024 * 1024)
+#else
+#	define STACK_SIZE ((size_t)1024 * 1024)
+#endif
+
+struct job {
+	struct list node;
+	int fd;
+	struct net_addr peer;
+};
+
+struct pool {
+	struct run *run;
+	pthread_mutex_t lock;
+	pthread_cond_t work;
+	struct list jobs;
+	size_t waiting; /* jobs in the list */
+	size_t idle;    /* workers that wait */
+	size_t done;    /* clients served since the main thread looked */
+	int wake;       /* eventfd: something is done */
+	int epoll;
+	bool listening;
+	bool announced;
+	uint64_t slots; /* clients served at once */
+};
+
+/* Wait for a job; NULL when none came for a while. */
+static struct job *next_job(struct pool *p)
+{
+	struct timespec until;
+	struct job *j = NULL;
+	int r = 0;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += WORKER_IDLE_SECONDS;
+	(void)pthread_mutex_lock(&p->lock);
+	p->idle++;
+	while (list_is_empty(&p->jobs) && r == 0)
+		r = pthread_cond_timedwait(&p->work, &p->lock, &until);
+	p->idle--;
+	if (!list_is_empty(&p->jobs)) {
+		j = list_entry(p->jobs.next, struct job, node);
+		list_remove(&j->node);
+		p->waiting--;
+	}
+	(void)pthread_mutex_unlock(&p->lock);
+	return j;
+}
+
+static void do_job(struct pool *p, struct job *j)
+{
+	struct run *run = p->run;
+	struct service_client client;
+	uint64_t one = 1;
+
+	if ((run->def->flags & SERVICE_FLOW_DELAY) != 0)
+		service_flow_delay(&run->ctx);
+	if (client_open(run, j->fd, &j->peer, &client) == 0) {
+		run->def->serve(&run->ctx, &client);
+		client_close(&client);
+	}
+	free(j);
+	(void)pthread_mutex_lock(&p->lock);
+	p->done++;
+	(void)pthread_mutex_unlock(&p->lock);
+	if (write(p->wake, &one, sizeof one) < 0)
+		log_warn("cannot wake the main thread: %s", strerror(errno));
+}
+
+static void *worker(void *arg)
+{
+	struct pool *p = arg;
+	struct job *j;
+
+	while ((j = next_job(p)) != NULL)
+		do_job(p, j);
+	return NULL;
+}
+
+static int start_worker(struct pool *p)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	sigset_t all;
+	sigset_t old;
+	int e;
+
+	(void)sigfillset(&all);
+	check(pthread_attr_init(&attr) == 0);
+	(void)pthread_attr_setstacksize(&attr, STACK_SIZE);
+	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	(void)pthread_sigmask(SIG_BLOCK, &all, &old);
+	e = pthread_create(&thread, &attr, worker, p);
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	(void)pthread_attr_destroy(&attr);
+	return -e;
+}
+
+static void watch_listeners(struct pool *p, bool on)
+{
+	if (on == p->listening)
+		return;
+	p->listening = on;
+	for (unsigned i = 0; i < p->run->opt.sockets; i++) {
+		int fd = IPC_LISTEN_FD + (int)i;
+		struct epoll_event ev = { .events = EPOLLIN | EPOLLEXCLUSIVE, .data.fd = fd };
+
+		if (epoll_ctl(p->epoll, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, fd, &ev) < 0)
+			log_fatal("cannot watch descriptor %d: %s", fd, strerror(errno));
+	}
+}
+
+static void submit(struct pool *p, int fd, const struct net_addr *peer)
+{
+	struct job *j = mem_new(struct job);
+	bool need;
+	int r = 0;
+
+	j->fd = fd;
+	j->peer = *peer;
+	(void)pthread_mutex_lock(&p->lock);
+	list_push(&p->jobs, &j->node);
+	p->waiting++;
+	need = p->idle < p->waiting;
+	(void)pthread_cond_signal(&p->work);
+	(void)pthread_mutex_unlock(&p->lock);
+	p->run->active++;
+	if (need)
+		r = start_worker(p);
+	if (r < 0 && p->run->active == 1)
+		log_fatal("cannot start a thread: %s", strerror(-r));
+	if (r < 0)
+		log_warn("cannot start a thread: %s: a client waits", strerror(-r));
+}
+
+static void accept_one(struct pool *p, int listener)
+{
+	struct run *run = p->run;
+	uint64_t uses = run->ctx.max_use > 0 ? (uint64_t)run->ctx.max_use * p->slots : 0;
+	struct net_addr peer;
+	int fd;
+
+	if (run_table_changed(run))
+		return;
+	fd = net_accept(listener, &peer);
+	if (fd < 0) {
+		if (fd != -EAGAIN)
+			log_warn("accept connection: %s", strerror(-fd));
+		return;
+	}
+	submit(p, fd, &peer);
+	if (p->slots > 1)
+		run_first_use(run);
+	else
+		run->served++;
+	if (uses > 0 && run->served >= uses)
+		run_end(run);
+}
+
+/* Collect what workers have finished; returns how many. */
+static size_t collect(struct pool *p)
+{
+	uint64_t drop;
+	size_t done;
+
+	IGNORE(read(p->wake, &drop, sizeof drop) < 0);
+	(void)pthread_mutex_lock(&p->lock);
+	done = p->done;
+	p->done = 0;
+	(void)pthread_mutex_unlock(&p->lock);
+	check(done <= p->run->active);
+	p->run->active -= done;
+	return done;
+}
+
+/* Bring the listeners and what master knows in line with how many clients there are. */
+static void adjust(struct pool *p, bool changed)
+{
+	struct run *run = p->run;
+	bool full = run->active >= p->slots;
+	bool open = !full && !run->ending;
+
+	watch_listeners(p, open);
+	if (run->ending) {
+		if (p->announced && (changed || !run->status_taken))
+			run_status(run, IPC_TAKEN | (int)(MAX(run->active, (uint64_t)1) << 8));
+		else if (!p->announced && !run->status_taken && run->active > 0)
+			run_status(run, IPC_TAKEN);
+	} else if (open == run->status_taken) {
+		run_status(run, open ? IPC_AVAIL : IPC_TAKEN);
+	}
+}
+
+static void pool_init(struct pool *p, struct run *run)
+{
+	pthread_condattr_t attr;
+
+	*p = (struct pool){ .run = run, .slots = run->ctx.clients };
+	check(pthread_mutex_init(&p->lock, NULL) == 0);
+	check(pthread_condattr_init(&attr) == 0);
+	check(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
+	check(pthread_cond_init(&p->work, &attr) == 0);
+	list_init(&p->jobs);
+	p->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	p->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (p->wake < 0 || p->epoll < 0)
+		log_fatal("eventfd or epoll: %s", strerror(errno));
+}
+
+static void watch(struct pool *p, int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
+
+	if (epoll_ctl(p->epoll, EPOLL_CTL_ADD, fd, &ev) < 0)
+		log_fatal("cannot watch descriptor %d: %s", fd, strerror(errno));
+}
+
+/* One event of the main loop; true when clients came or went. */
+static bool handle(struct pool *p, int fd)
+{
+	struct run *run = p->run;
+
+	if (fd == p->wake)
+		return collect(p) > 0;
+	if (fd == IPC_STATUS_FD || fd == run->end_fd) {
+		/* Master is gone or wants us to go, or a worker said so: nothing more to hear. */
+		(void)epoll_ctl(p->epoll, EPOLL_CTL_DEL, fd, NULL);
+		run_end(run);
+		return false;
+	}
+	if (!run->ending && run->active < p->slots)
+		accept_one(p, fd);
+	return true;
+}
+
+void loop_threaded(struct run *run)
+{
+	usec_t idle_since = clock_now();
+	struct pool p;
+
+	if (run->ctx.stand_alone)
+		loop_single(run);
+	pool_init(&p, run);
+	watch(&p, p.wake);
+	watch(&p, IPC_STATUS_FD);
+	watch(&p, run->end_fd);
+	p.announced = p.slots > 1 && (run->def->flags & SERVICE_MULTI) == 0;
+	if (p.announced)
+		run_status(run, IPC_AVAIL | (int)p.slots << 8);
+	watch_listeners(&p, true);
+	for (;;) {
+		bool idle = run->active == 0;
+		struct epoll_event ev;
+		usec_t limit;
+		int n;
+
+		if (idle && (run->ending || run_is_over(run, idle, idle_since)))
+			break;
+		limit = run_wait_limit(run, idle, idle_since);
+		run_watchdog(run);
+		n = epoll_wait(p.epoll, &ev, 1, (int)((limit + 999) / USEC_PER_MSEC));
+		if (n < 1)
+			continue;
+		adjust(&p, handle(&p, ev.data.fd));
+		if (run->active > 0 || !idle)
+			idle_since = clock_now();
+	}
+	run_exit(run);
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * service/run.c — what the skeletons share: status, watchdog, the end; see run_priv.h.
+ */
+#include "service/run_priv.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "ipc/attr.h"
+#include "ipc/status.h"
+#include "log/log.h"
+#include "net/socket.h"
+
+/* How long the front end of a `pass` service may take to hand over its client. */
+#define PASS_TIMEOUT (100 * USEC_PER_SEC)
+/* A connection's arena holds at most this much. */
+#define CLIENT_ARENA ((size_t)64 * 1024 * 1024)
+
+void run_end(struct run *run)
+{
+	uint64_t one = 1;
+
+	if (atomic_exchange(&run->ending, true))
+		return;
+	if (write(run->end_fd, &one, sizeof one) < 0)
+		log_warn("cannot wake the process: eventfd");
+}
+
+void run_status(struct run *run, int avail)
+{
+	if (run->ctx.stand_alone)
+		return;
+	run->status_taken = (avail & 0xff) == IPC_TAKEN;
+	if (ipc_status_send(IPC_STATUS_FD, run->generation, avail) < 0)
+		run_end(run);
+}
+
+void run_first_use(struct run *run)
+{
+	if (run->served++ > 0)
+		return;
+	run_status(run, IPC_TAKEN);
+	run_status(run, IPC_AVAIL);
+}
+
+void run_exit(struct run *run)
+{
+	if (run->def->at_exit != NULL)
+		run->def->at_exit(&run->ctx);
+	exit(0);
+}
+
+bool run_table_changed(struct run *run)
+{
+	const char *table;
+
+	if (run->def->pre_accept == NULL)
+		return false;
+	table = run->def->pre_accept(&run->ctx);
+	if (table == NULL)
+		return false;
+	log_info("table %s has changed -- restarting", table);
+	run_end(run);
+	return true;
+}
+
+/* Three alarms a third of the limit apart, so that a stopped machine is not taken for a fault. */
+static volatile sig_atomic_t the_alarms;
+static unsigned the_alarm_interval;
+
+static void on_alarm(int sig)
+{
+	struct sigaction dfl = { .sa_handler = SIG_DFL };
+	sigset_t set;
+
+	(void)sig;
+	the_alarms = the_alarms + 1;
+	if (the_alarms < 3) {
+		(void)alarm(the_alarm_interval);
+		return;
+	}
+	/* Should the log hang as well, the next alarm kills. */
+	(void)sigaction(SIGALRM, &dfl, NULL);
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGALRM);
+	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+	(void)alarm(10);
+	log_fatal("watchdog timeout");
+}
+
+void run_watchdog(struct run *run)
+{
+	struct sigaction act = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
+
+	if (the_alarm_interval == 0) {
+		the_alarm_interval = (unsigned)MAX(run->watchdog / USEC_PER_SEC / 3, (usec_t)1);
+		check(sigaction(SIGALRM, &act, NULL) == 0);
+	}
+	the_alarms = 0;
+	(void)alarm(the_alarm_interval);
+}
+
+usec_t run_wait_limit(const struct run *run, bool idle, usec_t idle_since)
+{
+	usec_t limit = run->watchdog / 4;
+	usec_t now = clock_now();
+
+	if (idle && run->ctx.max_idle > 0)
+		limit = MIN(limit, idle_since + run->ctx.max_idle - now);
+	if (idle && run->retire_at != USEC_NEVER)
+		limit = MIN(limit, run->retire_at - now);
+	return MAX(limit, (usec_t)0);
+}
+
+bool run_is_over(const struct run *run, bool idle, usec_t idle_since)
+{
+	usec_t now = clock_now();
+
+	if (!idle)
+		return false;
+	return (run->ctx.max_idle > 0 && now - idle_since >= run->ctx.max_idle) ||
+	       now >= run->retire_at;
+}
+
+/* Read an address and a port that a front end sends as two attributes. */
+static int get_endpoint(struct attr_list *l, const char *addr_name, const char *port_name,
+	struct net_addr *ret)
+{
+	struct str addr;
+	int port = 0;
+	int r = attr_str(l, addr_name, &addr);
+
+	if (r == 0)
+		r = attr_int(l, port_name, &port);
+	if (r < 0)
+		return r;
+	return net_addr_parse(addr, (uint16_t)(port & 0xffff), ret);
+}
+
+/* Take over the client of postscreen: descriptor first, then the endpoints. */
+static int receive_client(struct run *run, int fd, struct service_client *client)
+{
+	_cleanup_arena_ struct arena *a = arena_new(BUF_SMALL);
+	struct stream *s;
+	struct attr_list l;
+	int passed = net_recv_fd(fd, clock_deadline(PASS_TIMEOUT));
+	int r;
+
+	(void)run;
+	if (passed < 0) {
+		fd_close(fd);
+		return passed;
+	}
+	s = stream_new(fd);
+	stream_timeout(s, PASS_TIMEOUT);
+	r = attr_list_read(s, ATTR_NUL, 4096, a, &l);
+	if (r == 0)
+		r = get_endpoint(&l, "client_address", "client_port", &client->pass_client);
+	if (r == 0)
+		r = get_endpoint(&l, "server_address", "server_port", &client->pass_server);
+	stream_free(s);
+	if (r == 0)
+		r = fd_nonblock(passed, false);
+	if (r < 0) {
+		fd_close(passed);
+		return r;
+	}
+	client->from_pass = true;
+	client->is_inet = true;
+	client->peer = client->pass_client;
+	return passed;
+}
+
+int client_open(struct run *run, int fd, const struct net_addr *peer, struct service_client *ret)
+{
+	struct service_client c = { .service = run->ctx.name, .args = run->ctx.args };
+
+	if (str_eq(str_of(run->ctx.transport_type), STR("pass"))) {
+		fd = receive_client(run, fd, &c);
+		if (fd < 0) {
+			if (fd != -ENODATA)
+				log_warn("cannot take over a passed connection: %s", strerror(-fd));
+			return fd;
+		}
+	} else {
+		c.peer = *peer;
+		c.is_inet = peer->sa.sa_family == AF_INET || peer->sa.sa_family == AF_INET6;
+	}
+	c.stream = stream_new(fd);
+	stream_timeout(c.stream, run->conf.ipc_timeout);
+	c.arena = arena_new(CLIENT_ARENA);
+	*ret = c;
+	return 0;
+}
+
+void client_close(struct service_client *client)
+{
+	if (client->stream != NULL)
+		IGNORE(stream_close(client->stream));
+	arena_free(client->arena);
+}
+
+bool service_is_ending(const struct service_ctx *ctx)
+{
+	_Static_assert(offsetof(struct run, ctx) == 0, "the context is the first part");
+	return ((const struct run *)(const void *)ctx)->ending;
+}
+
+void service_end(struct service_ctx *ctx, const char *reason)
+{
+	struct run *run = run_of(ctx);
+
+	if (reason != NULL && !run->ending)
+		log_info("%s", reason);
+	run_end(run);
+}
+
+bool service_next_request(struct service_ctx *ctx, struct service_client *client, usec_t timeout)
+{
+	struct run *run = run_of(ctx);
+	usec_t deadline = clock_deadline(timeout > 0 ? timeout : run->conf.ipc_timeout);
+	struct pollfd p[2] = { { .fd = stream_fd(client->stream), .events = POLLIN },
+		{ .fd = run->end_fd, .events = POLLIN } };
+
+	/* A single server is its own watch: end of file on the status channel tells it to go. */
+	if (run->def->kind == SERVICE_SINGLE && !ctx->stand_alone)
+		p[1].fd = IPC_STATUS_FD;
+	if (stream_flush(client->stream) < 0)
+		return false;
+	for (;;) {
+		int n;
+
+		if (stream_buffered(client->stream).len > 0)
+			return true;
+		n = poll(p, 2, clock_poll_ms(deadline));
+		if (n < 0 && errno != EINTR)
+			return false;
+		if (n > 0 && p[1].revents != 0) {
+			run_end(run);
+			return (p[0].revents & POLLIN) != 0 && stream_readable(client->stream);
+		}
+		if (n > 0)
+			return true;
+		if (clock_poll_ms(deadline) == 0)
+			return false;
+	}
+}
+
+void service_client_done(struct service_ctx *ctx)
+{
+	struct run *run = run_of(ctx);
+
+	check(run->active > 0);
+	run->active--;
+}
+
+void service_flow_delay(struct service_ctx *ctx)
+{
+	struct run *run = run_of(ctx);
+	struct timespec ts = { .tv_sec = run->conf.in_flow_delay / USEC_PER_SEC,
+		.tv_nsec = run->conf.in_flow_delay % USEC_PER_SEC * 1000 };
+	char token;
+
+	if (run->conf.in_flow_delay <= 0 || ctx->stand_alone)
+		return;
+	if (read(IPC_FLOW_READ_FD, &token, 1) < 0 && errno == EAGAIN)
+		(void)nanosleep(&ts, NULL);
+}
