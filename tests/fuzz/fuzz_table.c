@@ -14,10 +14,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const types[] = { "texthash", "cidr", "regexp", "pcre" };
 
+static const struct table_settings settings = { .default_database_type = "lmdb",
+	.queue_directory = "/nonexistent" };
+
 static void ask(struct str spec, struct str key, unsigned flags)
 {
-	static const struct table_settings settings = { .default_database_type = "lmdb",
-		.queue_directory = "/nonexistent" };
 	_cleanup_buf_ struct buf value = BUF(BUF_MEDIUM);
 	struct why why;
 	struct table *t = table_open(&settings, spec, flags);
@@ -54,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	(void)unlink(path);
 	if (memchr(in.ptr, '/', in.len) == NULL) { /* never a name of a file on this machine */
 		struct why why;
-		struct match_list *m = match_new(NULL, "fuzz", MATCH_NAMADR, true, in);
+		struct match_list *m = match_new(&settings, "fuzz", MATCH_NAMADR, true, in);
 
 		(void)!match_client(m, key, STR("192.0.2.1"), &why);
 		match_free(m);
