@@ -6,6 +6,10 @@
  * body lines, each with its class. Bounded memory: header_size_limit, mime_nesting_limit,
  * mime_boundary_length_limit. Preserves bytes; can convert 8bit parts to quoted-printable on the way
  * (the SMTP client's downgrade). No I/O.
+ *
+ * Quirks kept, because rules and signatures of postmasters rest on them: a boundary matches as a
+ * prefix of the line, MIME-Version is not asked for, and the nesting limit lets two more levels in
+ * than its number.
  */
 #pragma once
 
@@ -28,43 +32,70 @@ enum mime_error {
 };
 
 enum mime_options {
-	MIME_OPT_DISABLE = 1 << 0,          /* disable_mime_input_processing: header, then body */
-	MIME_OPT_DOWNGRADE = 1 << 1,        /* convert 8bit to quoted-printable */
+	MIME_OPT_DISABLE = 1 << 0,   /* disable_mime_input_processing: header, then body */
+	MIME_OPT_DOWNGRADE = 1 << 1, /* convert 8bit to quoted-printable */
 	MIME_OPT_REPORT_8BIT_IN_HEADER = 1 << 2,
 	MIME_OPT_REPORT_8BIT_IN_7BIT = 1 << 3,
 	MIME_OPT_REPORT_DOMAIN = 1 << 4,
 	MIME_OPT_REPORT_NESTING = 1 << 5,
 	MIME_OPT_REPORT_TRUNC_HEADER = 1 << 6,
-	MIME_OPT_RECURSE_ALL = 1 << 7,      /* detect nested messages although undeclared 8bit */
+	MIME_OPT_REPORT_NO_EMPTY_LINE = 1 << 7,
 };
 
 struct mime_settings {
-	unsigned options;
-	size_t header_size_limit, boundary_length_limit, nesting_limit, line_limit;
+	unsigned options;             /* enum mime_options */
+	size_t header_size_limit;     /* bytes; a header grows no more once it is this long */
+	size_t boundary_length_limit; /* bytes of a boundary that are compared */
+	size_t nesting_limit;         /* multiparts within each other */
 };
 
 struct mime_callbacks {
-	/** A logical header, lines separated by '\n', without final newline; def NULL: unknown name. */
-	int (*header)(void *ctx, enum mime_class cls, const struct header_def *def, struct str text,
-		int64_t offset);
-	/** End of the primary header; called once. */
+	/**
+	 * A logical header: its physical lines separated by '\n', no final newline. It may exceed
+	 * header_size_limit by one physical line (the writer cuts it, checks see all of it).
+	 *
+	 * @param def   NULL: a name that means nothing to us
+	 */
+	int (*header)(void *ctx, enum mime_class cls, const struct header_def *def,
+		struct str text);
+	/** End of the primary header; called exactly once, before the first body(). */
 	int (*header_end)(void *ctx);
-	/** A line of body text; `partial`: the line continues in the next call. */
+	/**
+	 * A line of text outside headers: body, boundary, the empty line after a header.
+	 *
+	 * @param partial   the line continues in the next call
+	 * @param offset    bytes of this body segment before the line, newlines included
+	 */
 	int (*body)(void *ctx, struct str line, bool partial, int64_t offset);
-	/** End of the message. */
+	/** End of the message (may be NULL). */
 	int (*body_end)(void *ctx);
-	/** A problem; `text` is the offending line. */
+	/** A problem that the options ask to report, each kind once; `text`: the offending line. */
 	void (*error)(void *ctx, enum mime_error err, struct str text);
 };
 
 struct mime;
-_alloc_ struct mime *mime_new(const struct mime_settings *s, const struct mime_callbacks *cb, void *ctx);
+
+/**
+ * A machine for one message.
+ *
+ * @param s    copied
+ * @param cb   lives as long as the machine
+ */
+_alloc_ struct mime *mime_new(const struct mime_settings *s, const struct mime_callbacks *cb,
+	void *ctx);
+/** Free. NULL is accepted. */
 void mime_free(struct mime *m);
-/** Feed one line without its newline; `partial`: it continues. Returns the first non-zero callback result. */
+DEFINE_CLEANUP(struct mime *, mime_free);
+/**
+ * Feed one line without its newline.
+ *
+ * @param partial   the line continues in the next call
+ * @return 0, or the first non-zero result of a callback
+ */
 _must_use_ int mime_line(struct mime *m, struct str line, bool partial);
-/** End of input. */
+/** End of input: flushes a pending header. 0, or the first non-zero result of a callback. */
 _must_use_ int mime_end(struct mime *m);
-/** All errors so far, enum mime_error. */
+/** All errors so far, enum mime_error, whether reported or not. */
 unsigned mime_errors(const struct mime *m);
-/** Documented texts for an error: DSN and words ("mime nesting level exceeds maximum", "5.6.0"). */
+/** Words for an error ("MIME nesting exceeds safety limit") and its DSN code ("5.6.0"). */
 const char *mime_error_text(enum mime_error err, const char **ret_dsn);
