@@ -9,6 +9,7 @@
 
 #include "access/access_priv.h"
 #include "base/map.h"
+#include "base/mem.h"
 #include "base/num.h"
 
 static const struct restriction restrictions[] = {
