@@ -5,14 +5,15 @@
 #include "envelope.h"
 
 #include <errno.h>
-#include <sys/mman.h>
-
-#include "base/fd.h"
-
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
+
+#include "base/fd.h"
 
 /* A file under construction. */
 struct file {

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * qmgr/agent.c — connections to delivery agents.
+ *
+ * An agent is waited for (connected, no greeting yet), ready, or busy with one request. After an
+ * answer it is ready again when a fresh greeting came with it; otherwise it is of the kind that serves
+ * one request a connection, and is closed.
+ */
+#include <errno.h>
+#include <ev.h>
+
+#include "base/mem.h"
+#include "log/log.h"
+#include "qmgr.h"
+
+#define PROTOCOL "delivery_request_protocol"
+/* Agents of one transport that are waited for at a time. */
+#define MAX_WAITING 8
+/* A ready agent is kept this long without work: others may want its place. */
+#define IDLE_TIME (2 * USEC_PER_SEC)
+/* When the socket's queue is full. */
+#define CONNECT_RETRY 0.1
+
+enum agent_state {
+	AGENT_WAITING,
+	AGENT_READY,
+	AGENT_BUSY,
+	AGENT_ANSWERED,
+};
+
+struct agent {
+	struct list node; /* in agents->ready, newest first, when ready */
+	struct agents *all;
+	struct conn *conn;
+	enum agent_state state;
+	struct request *request;
+	bool reused;
+	usec_t ready_since;
+};
+
+/* The agents of one transport. */
+struct agents {
+	struct qmgr *q;
+	struct transport *t;
+	char *path;
+	struct list ready;
+	size_t n_waiting;
+	ev_timer retry;
+	ev_timer idle;
+	bool warned;
+};
+
+static void end_agent(struct agent *a)
+{
+	if (a->state == AGENT_WAITING)
+		a->all->n_waiting--;
+	list_remove(&a->node);
+	conn_free(a->conn);
+	free(a);
+}
+
+/* The transport is of no use for a while. */
+static void throttle(struct agents *all, const char *text)
+{
+	sched_throttle(all->t, STR("4.3.0"), str_of(text), clock_now());
+	active_drain_transport(all->q, all->t);
+}
+
+static void fill_request(struct delivery_request *d, const struct request *r)
+{
+	const struct message *m = r->msg;
+	const struct envelope *e = &m->env;
+
+	*d = (struct delivery_request){
+		.flags = REQUEST_SUCCESS | REQUEST_BOUNCE |
+			 (e->trace_flags & (REQUEST_MTA_VRFY | REQUEST_USR_VRFY | REQUEST_RECORD)),
+		.queue_name = STR(QUEUE_ACTIVE),
+		.queue_id = str_of(m->id),
+		.data_offset = e->size.data_offset,
+		.data_size = e->size.cont_length,
+		.nexthop = str_of(r->e.dest->nexthop),
+		.encoding = e->encoding,
+		.sendopts = (int)e->size.sendopts,
+		.sender = e->sender,
+		.dsn_envid = e->dsn_envid,
+		.dsn_ret = e->dsn_ret,
+		.stats.incoming_arrival = e->arrival,
+		.stats.active_arrival = m->activated,
+		.client_name = e->client_name,
+		.client_addr = e->client_addr,
+		.client_port = e->client_port,
+		.client_proto = e->client_proto,
+		.client_helo = e->client_helo,
+		.sasl_method = e->sasl_method,
+		.sasl_username = e->sasl_username,
+		.sasl_sender = e->sasl_sender,
+		.log_ident = e->log_ident,
+		.rewrite_context = e->rewrite_context,
+		.rcpt = r->rcpt,
+		.n_rcpt = r->n,
+	};
+	if (e->inspector.len > 0)
+		d->flags &= ~REQUEST_SUCCESS;
+	for (size_t i = 0; i < r->n; i++)
+		if (str_has_8bit(r->rcpt[i].address))
+			d->sendopts |= SENDOPT_SMTPUTF8_RECIPIENT;
+}
+
+/* Connection caching pays when more mail for the same place waits. */
+static int cache_flags(struct destination *d)
+{
+	int flags = d->stored ? REQUEST_CONN_LOAD : 0;
+
+	d->stored = d->n_todo > 0;
+	return flags | (d->stored ? REQUEST_CONN_LOAD | REQUEST_CONN_STORE : 0);
+}
+
+static void send_request(struct agent *a, struct request *r)
+{
+	struct qmgr *q = a->all->q;
+	_cleanup_buf_ struct buf b = BUF(SIZE_MAX / 2);
+	struct delivery_request d;
+
+	fill_request(&d, r);
+	d.flags |= cache_flags(r->e.dest);
+	if (r->msg->env.warn_sent && q->conf.confirm_delay_cleared)
+		d.flags |= REQUEST_REC_DLY_SENT;
+	(void)gettimeofday(&d.stats.agent_handoff, NULL);
+	check(request_encode(&b, &d) == 0);
+	a->state = AGENT_BUSY;
+	a->request = r;
+	list_remove(&a->node);
+	conn_send(a->conn, buf_str(&b));
+	conn_timeout(a->conn, q->conf.daemon_timeout);
+}
+
+static void become_ready(struct agent *a)
+{
+	struct agents *all = a->all;
+
+	if (a->state == AGENT_WAITING)
+		all->n_waiting--;
+	a->state = AGENT_READY;
+	a->ready_since = clock_now();
+	conn_timeout(a->conn, 0);
+	list_push_front(&all->ready, &a->node);
+	if (!ev_is_active(&all->idle))
+		ev_timer_again(all->q->loop, &all->idle);
+}
+
+/* The answer to a request. */
+static void on_answer(struct agent *a, struct attr_list *l, struct arena *arena)
+{
+	struct qmgr *q = a->all->q;
+	struct request *r = TAKE(a->request);
+	struct destination *d = r->e.dest;
+	struct request_result res;
+	bool failed;
+
+	a->state = AGENT_ANSWERED;
+	a->reused = true;
+	if (request_result_parse(l, arena, &res) < 0) {
+		log_warn("transport %s: malformed delivery status", a->all->t->name);
+		res = (struct request_result){ .status = -1 };
+	}
+	failed = res.dsn.status.len > 0;
+	if (sched_finish(&r->e, failed ? SCHED_FAILED : SCHED_OK, res.dsn.status, res.dsn.reason,
+		    clock_now()))
+		active_drain(q, d);
+	active_request_done(q, r, res.status != 0);
+}
+
+static void on_list(struct conn *c, struct attr_list *l, struct arena *arena)
+{
+	struct agent *a = conn_user(c);
+	struct agents *all = a->all;
+
+	if (a->state == AGENT_BUSY) {
+		on_answer(a, l, arena);
+		/* The greeting comes in the same write; see after_answer() for its absence. */
+		return;
+	}
+	if (a->state == AGENT_READY || !conn_is_greeting(l, PROTOCOL)) {
+		bool waiting = a->state == AGENT_WAITING;
+
+		log_warn("transport %s: unexpected data from %s", all->t->name, all->path);
+		end_agent(a);
+		if (waiting)
+			throttle(all, "mail transport unavailable");
+		return;
+	}
+	become_ready(a);
+	agent_pump(all->q, all->t);
+}
+
+/* What was read did not hold a greeting after the answer: this agent serves one request. */
+static void on_drained(struct conn *c)
+{
+	struct agent *a = conn_user(c);
+	struct agents *all = a->all;
+
+	if (a->state != AGENT_ANSWERED)
+		return;
+	end_agent(a);
+	agent_pump(all->q, all->t);
+}
+
+static void on_closed(struct conn *c, int err)
+{
+	struct agent *a = conn_user(c);
+	struct agents *all = a->all;
+	struct qmgr *q = all->q;
+	struct request *r = TAKE(a->request);
+	enum agent_state state = a->state;
+	bool unread = err == -ECONNRESET || err == -EPIPE;
+	bool retry = a->reused && unread;
+
+	end_agent(a);
+	if (state == AGENT_WAITING) {
+		log_warn("transport %s failure -- see a previous warning/fatal/panic logfile "
+			 "record for the problem description",
+			all->t->name);
+		throttle(all, "mail transport unavailable");
+	} else if (r != NULL && retry) {
+		/* It left while the request was on its way and has not read it. */
+		sched_requeue(&r->e, clock_now());
+	} else if (r != NULL) {
+		log_warn("transport %s failure -- see a previous warning/fatal/panic logfile "
+			 "record for the problem description",
+			all->t->name);
+		(void)sched_finish(&r->e, SCHED_NEUTRAL, STR_EMPTY, STR_EMPTY, clock_now());
+		throttle(all, "unknown mail transport error");
+		active_divert(q, r, STR("4.3.0"), STR("unknown mail transport error"));
+	}
+	agent_pump(q, all->t);
+}
+
+static const struct conn_ops agent_ops = {
+	.list = on_list,
+	.drained = on_drained,
+	.closed = on_closed,
+};
+
+/* One connection more: false when there is no point in trying on now. */
+static bool connect_agent(struct agents *all)
+{
+	struct qmgr *q = all->q;
+	struct agent *a;
+	struct conn *c = NULL;
+	int r;
+
+	a = mem_new(struct agent);
+	a->all = all;
+	list_init(&a->node);
+	r = conn_open(q->loop, all->path, &agent_ops, a, &c);
+	if (r == 0) {
+		a->conn = c;
+		all->n_waiting++;
+		conn_timeout(c, q->conf.daemon_timeout);
+		return true;
+	}
+	free(a);
+	if (r == -EAGAIN || r == -EMFILE || r == -ENFILE) {
+		if (!ev_is_active(&all->retry))
+			ev_timer_again(q->loop, &all->retry);
+		return false;
+	}
+	log_warn("connect to transport %s: %s", all->path, strerrordesc_np(-r));
+	throttle(all, "mail transport unavailable");
+	return false;
+}
+
+void agent_pump(struct qmgr *q, struct transport *t)
+{
+	struct agents *all = t->user;
+	usec_t now = clock_now();
+	size_t want;
+
+	while (!list_is_empty(&all->ready)) {
+		struct entry *e = sched_pick(t, now);
+
+		if (e == NULL)
+			return;
+		send_request(list_entry(all->ready.next, struct agent, node),
+			container_of(e, struct request, e));
+	}
+	want = MIN(sched_slots(t, now), (size_t)MAX_WAITING);
+	while (all->n_waiting < want && !ev_is_active(&all->retry))
+		if (!connect_agent(all))
+			return;
+	(void)q;
+}
+
+static void on_retry(struct ev_loop *loop, ev_timer *w, int events)
+{
+	struct agents *all = w->data;
+
+	(void)events;
+	ev_timer_stop(loop, w);
+	agent_pump(all->q, all->t);
+}
+
+/* Close agents that had nothing to do for a while; the oldest stand at the end. */
+static void on_idle(struct ev_loop *loop, ev_timer *w, int events)
+{
+	struct agents *all = w->data;
+	usec_t now = clock_now();
+
+	(void)events;
+	while (!list_is_empty(&all->ready)) {
+		struct agent *a = list_entry(all->ready.prev, struct agent, node);
+
+		if (a->ready_since + IDLE_TIME > now)
+			return;
+		end_agent(a);
+	}
+	ev_timer_stop(loop, w);
+}
+
+void agent_attach(struct qmgr *q, struct transport *t)
+{
+	struct agents *all = mem_new(struct agents);
+	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+
+	buf_putf(&path, "private/%s", t->name);
+	all->q = q;
+	all->t = t;
+	all->path = buf_take(&path);
+	list_init(&all->ready);
+	ev_timer_init(&all->retry, on_retry, CONNECT_RETRY, CONNECT_RETRY);
+	all->retry.data = all;
+	ev_timer_init(&all->idle, on_idle, 1, 1);
+	all->idle.data = all;
+	t->user = all;
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * qmgr/conn.c — non-blocking attribute conversations.
+ */
+#include "conn.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+
+/* Most bytes of a list that a service may send. */
+#define LIST_LIMIT ((size_t)1024 * 1024)
+#define READ_SIZE  ((size_t)4096)
+
+struct conn {
+	struct ev_loop *loop;
+	const struct conn_ops *ops;
+	void *user;
+	int fd;
+	ev_io io;
+	ev_timer timer;
+	struct buf in;
+	struct buf out;
+	bool freed; /* while a callback is on the stack */
+	bool in_call;
+};
+
+void *conn_user(const struct conn *c)
+{
+	return c->user;
+}
+
+static void destroy(struct conn *c)
+{
+	buf_done(&c->in);
+	buf_done(&c->out);
+	free(c);
+}
+
+static void shut(struct conn *c)
+{
+	ev_io_stop(c->loop, &c->io);
+	ev_timer_stop(c->loop, &c->timer);
+	fd_close(TAKE_FD(c->fd));
+}
+
+void conn_free(struct conn *c)
+{
+	if (c == NULL || c->freed)
+		return;
+	shut(c);
+	c->freed = true;
+	if (!c->in_call)
+		destroy(c);
+}
+
+static void fail(struct conn *c, int err)
+{
+	shut(c);
+	c->in_call = true;
+	c->freed = true; /* the callback need not free it */
+	c->ops->closed(c, err);
+	destroy(c);
+}
+
+static void watch(struct conn *c, int events)
+{
+	if ((c->io.events & (EV_READ | EV_WRITE)) == events && ev_is_active(&c->io))
+		return;
+	ev_io_stop(c->loop, &c->io);
+	ev_io_set(&c->io, c->fd, events);
+	ev_io_start(c->loop, &c->io);
+}
+
+/* Send what waits: 0, or the error. */
+static int flush(struct conn *c)
+{
+	while (c->out.len > 0) {
+		ssize_t n = send(c->fd, c->out.ptr, c->out.len, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			break;
+		if (n < 0)
+			return -errno;
+		buf_consume(&c->out, (size_t)n);
+	}
+	watch(c, c->out.len > 0 ? EV_READ | EV_WRITE : EV_READ);
+	return 0;
+}
+
+/* Bytes of the first whole list in `s`, or 0; counts its attributes. */
+static size_t list_end(struct str s, size_t *ret_n)
+{
+	size_t pos = 0;
+	size_t n = 0;
+
+	for (;;) {
+		ptrdiff_t name = str_chr(str_skip(s, pos), '\0');
+		ptrdiff_t value;
+
+		if (name < 0)
+			return 0;
+		if (name == 0) {
+			*ret_n = n;
+			return pos + 1;
+		}
+		pos += (size_t)name + 1;
+		value = str_chr(str_skip(s, pos), '\0');
+		if (value < 0)
+			return 0;
+		pos += (size_t)value + 1;
+		n++;
+	}
+}
+
+static void parse_list(struct str s, size_t n, struct arena *a, struct attr_list *ret)
+{
+	*ret = (struct attr_list){ .v = arena_array(a, MAX(n, (size_t)1), sizeof(*ret->v)) };
+	s = arena_str(a, s);
+	while (ret->n < n) {
+		struct attr *at = &ret->v[ret->n++];
+
+		at->name = str_of(s.ptr);
+		s = str_skip(s, at->name.len + 1);
+		at->value = str_of(s.ptr);
+		s = str_skip(s, at->value.len + 1);
+	}
+}
+
+/* Deliver whole lists: false when the connection is gone. */
+static bool deliver(struct conn *c)
+{
+	size_t n = 0;
+	size_t len;
+
+	while ((len = list_end(buf_str(&c->in), &n)) > 0) {
+		_cleanup_arena_ struct arena *a = arena_new(8 * LIST_LIMIT);
+		struct attr_list l;
+
+		parse_list(str_head(buf_str(&c->in), len), n, a, &l);
+		buf_consume(&c->in, len);
+		ev_timer_stop(c->loop, &c->timer);
+		c->in_call = true;
+		c->ops->list(c, &l, a);
+		c->in_call = false;
+		if (c->freed) {
+			destroy(c);
+			return false;
+		}
+	}
+	return true;
+}
+
+static void tell_drained(struct conn *c)
+{
+	if (c->ops->drained == NULL)
+		return;
+	c->in_call = true;
+	c->ops->drained(c);
+	c->in_call = false;
+	if (c->freed)
+		destroy(c);
+}
+
+static void on_readable(struct conn *c)
+{
+	for (;;) {
+		ssize_t n;
+
+		if (buf_reserve(&c->in, READ_SIZE) < 0) {
+			fail(c, -EMSGSIZE);
+			return;
+		}
+		n = recv(c->fd, c->in.ptr + c->in.len, READ_SIZE, 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN) {
+			tell_drained(c);
+			return;
+		}
+		if (n <= 0) {
+			fail(c, n == 0 ? -ENODATA : -errno);
+			return;
+		}
+		c->in.len += (size_t)n;
+		c->in.ptr[c->in.len] = '\0';
+		if (!deliver(c))
+			return;
+		if ((size_t)n < READ_SIZE) {
+			tell_drained(c);
+			return;
+		}
+	}
+}
+
+static void on_io(struct ev_loop *loop, ev_io *w, int events)
+{
+	struct conn *c = w->data;
+
+	(void)loop;
+	if ((events & EV_WRITE) != 0) {
+		int r = flush(c);
+
+		if (r < 0) {
+			fail(c, r);
+			return;
+		}
+	}
+	if ((events & EV_READ) != 0)
+		on_readable(c);
+}
+
+static void on_timer(struct ev_loop *loop, ev_timer *w, int events)
+{
+	(void)loop;
+	(void)events;
+	fail(w->data, -ETIMEDOUT);
+}
+
+int conn_open(struct ev_loop *loop, const char *path, const struct conn_ops *ops, void *user,
+	struct conn **ret)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct conn *c;
+	size_t len = strlen(path);
+	int fd;
+
+	if (len >= sizeof(un.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(un.sun_path, path, len);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)&un, sizeof(un)) < 0) {
+		int r = -errno;
+
+		fd_close(fd);
+		return r;
+	}
+	c = mem_new(struct conn);
+	c->loop = loop;
+	c->ops = ops;
+	c->user = user;
+	c->fd = fd;
+	c->in = BUF(LIST_LIMIT);
+	c->out = BUF(SIZE_MAX / 2);
+	ev_io_init(&c->io, on_io, fd, EV_READ);
+	c->io.data = c;
+	ev_init(&c->timer, on_timer);
+	c->timer.data = c;
+	ev_io_start(loop, &c->io);
+	*ret = c;
+	return 0;
+}
+
+void conn_send(struct conn *c, struct str data)
+{
+	buf_put(&c->out, data);
+	/* An error shows up when the loop reads; closed() must not be called from here. */
+	if (flush(c) < 0)
+		buf_clear(&c->out);
+}
+
+void conn_timeout(struct conn *c, usec_t timeout)
+{
+	ev_timer_stop(c->loop, &c->timer);
+	if (timeout <= 0)
+		return;
+	ev_timer_set(&c->timer, (double)timeout / (double)USEC_PER_SEC, 0);
+	ev_now_update(c->loop);
+	ev_timer_start(c->loop, &c->timer);
+}
+
+bool conn_is_greeting(struct attr_list *l, const char *protocol)
+{
+	struct str value;
+
+	return l->n == 1 && attr_str(l, "protocol", &value) == 0 && str_eq(value, str_of(protocol));
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * qmgr/load.c — from a name in incoming/ or deferred/ to a message in memory.
+ *
+ * The blocking part runs in a worker thread: look at the file, lock it against agents that still
+ * work on it, move it to active/, read the envelope, route the recipients.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "log/log.h"
+#include "qmgr.h"
+
+/* Most recipients that are read at a time. */
+#define MAX_BATCH 5000
+/* A file that is still being delivered is looked at again after this many seconds. */
+#define BUSY_SECONDS 60
+/* Most bytes for a message's envelope and recipients in memory. */
+#define ARENA_LIMIT ((size_t)512 * 1024 * 1024)
+
+struct load {
+	struct job job;
+	struct qmgr *q;
+	char id[QUEUE_ID_MAX + 1];
+	const char *from;
+	bool ignore_time, flush;
+	size_t max;
+	struct message *m; /* result; NULL: there is none */
+};
+
+struct more {
+	struct job job;
+	struct qmgr *q;
+	struct message *m;
+	size_t max;
+	int err;
+	struct why why;
+};
+
+/* False when it is not for us now: incomplete, or its time has not come. */
+static bool is_due(const struct load *l, const struct stat *st)
+{
+	if (!S_ISREG(st->st_mode) || (st->st_mode & QUEUE_MODE_READY) != QUEUE_MODE_READY)
+		return false;
+	return l->ignore_time || st->st_mtime <= time(NULL) + 1;
+}
+
+/* Look before opening: most files of deferred/ are not due. */
+static bool look(const struct load *l)
+{
+	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	struct stat st;
+
+	queue_path(&l->q->queues, &path, str_of(l->from), str_of(l->id));
+	return lstat(buf_cstr(&path), &st) == 0 && is_due(l, &st);
+}
+
+static void skip_busy(const struct load *l, int fd)
+{
+	struct timespec t[2] = { { .tv_nsec = UTIME_NOW },
+		{ .tv_sec = time(NULL) + BUSY_SECONDS } };
+
+	log_info("%s: skipped, still being delivered", l->id);
+	if (futimens(fd, t) < 0)
+		log_warn("%s: set time stamps: %m", l->id);
+}
+
+static void save_corrupt(const struct qmgr *q, const char *id, struct queue_message *f,
+	const char *text)
+{
+	struct why why;
+
+	log_warn("%s: %s", id, text);
+	log_warn("saving corrupt file \"%s\" from queue \"%s\" to queue \"%s\"", id, QUEUE_ACTIVE,
+		QUEUE_CORRUPT);
+	if (queue_message_mark_corrupt(f) < 0)
+		log_warn("%s: mark as corrupt: %m", id);
+	if (queue_move(&q->queues, str_of(id), STR(QUEUE_ACTIVE), STR(QUEUE_CORRUPT), &why) < 0)
+		log_warn("%s", why.text);
+}
+
+/* True when there is a defer log with something in it. */
+static bool has_defer_log(const struct qmgr *q, const char *id)
+{
+	_cleanup_close_ int fd = queue_open(&q->queues, STR(QUEUE_DEFER), str_of(id), O_RDONLY, 0);
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0;
+}
+
+/* Mode bits that tools set as hints. */
+static void take_hints(struct load *l, struct message *m, struct queue_message *f)
+{
+	unsigned mode = queue_message_mode(f);
+
+	m->flush = (mode & QUEUE_MODE_FLUSH) != 0;
+	m->override_defer = l->flush || m->flush;
+	m->force_expired = (mode & QUEUE_MODE_EXPIRE) != 0;
+	m->bounce_now = m->force_expired && has_defer_log(l->q, l->id);
+	if (m->flush && fchmod(queue_message_fd(f), mode & ~(unsigned)QUEUE_MODE_FLUSH) < 0)
+		log_warn("%s: clear flush hint: %m", l->id);
+	if (!m->bounce_now)
+		(void)queue_remove(&l->q->queues, STR(QUEUE_DEFER), str_of(l->id));
+}
+
+/* What the end of a probe or notification means for the file is noted while it is open. */
+static void discard_double_bounce(struct load *l, struct message *m, struct queue_message *f)
+{
+	if (m->env.redirect.len > 0)
+		return;
+	for (size_t i = 0; i < m->rcpts.n; i++) {
+		if (!m->routes[i].discard)
+			continue;
+		log_warn("%s: undeliverable postmaster notification discarded", l->id);
+		if (queue_message_mark_done(f, m->rcpts.v[i].offset) < 0)
+			log_warn("%s: mark recipient done: %m", l->id);
+	}
+}
+
+static struct message *new_message(const char *id)
+{
+	struct message *m = mem_new(struct message);
+
+	(void)memcpy(m->id, id, strlen(id) + 1);
+	m->arena = arena_new(ARENA_LIMIT);
+	(void)gettimeofday(&m->activated, NULL);
+	return m;
+}
+
+static void free_message(struct message *m)
+{
+	arena_free(m->arena);
+	arena_free(m->batch);
+	free(m);
+}
+
+/* The file is in active/ and locked. */
+static struct message *read_message(struct load *l, struct queue_message *f)
+{
+	struct message *m = new_message(l->id);
+	struct why why;
+	int r = envelope_read(f, l->max, m->arena, m->arena, &m->env, &m->rcpts, &why);
+
+	if (r == -EBADMSG) {
+		save_corrupt(l->q, l->id, f, why.text);
+		free_message(m);
+		return NULL;
+	}
+	if (r < 0) {
+		log_warn("%s: %s", l->id, why.text);
+		free_message(m);
+		if (queue_move(&l->q->queues, str_of(l->id), STR(QUEUE_ACTIVE), STR(QUEUE_DEFERRED),
+			    &why) < 0)
+			log_warn("%s", why.text);
+		return NULL;
+	}
+	take_hints(l, m, f);
+	if (!m->bounce_now)
+		route_recipients(l->q, m, m->arena, true);
+	if (m->routes != NULL)
+		discard_double_bounce(l, m, f);
+	return m;
+}
+
+static void run_load(struct job *j)
+{
+	struct load *l = container_of(j, struct load, job);
+	const struct queue_settings *s = &l->q->queues;
+	_cleanup_(queue_message_closep) struct queue_message *f = NULL;
+	struct why why;
+	int r;
+
+	if (!look(l))
+		return;
+	r = queue_message_open(s, str_of(l->from), str_of(l->id), true, &f, &why);
+	if (r == -ENOENT)
+		return;
+	if (r < 0) {
+		log_warn("%s: %s", l->id, why.text);
+		return;
+	}
+	r = fd_flock(queue_message_fd(f), LOCK_EX | LOCK_NB);
+	if (r < 0) {
+		skip_busy(l, queue_message_fd(f));
+		return;
+	}
+	r = queue_move(s, str_of(l->id), str_of(l->from), STR(QUEUE_ACTIVE), &why);
+	if (r == -ENOENT)
+		return;
+	if (r < 0) {
+		log_warn("%s: %s", l->id, why.text);
+		return;
+	}
+	l->m = read_message(l, f);
+}
+
+static void load_done(struct job *j)
+{
+	struct load *l = container_of(j, struct load, job);
+	struct qmgr *q = l->q;
+
+	(void)map_remove(q->loading, str_of(l->id));
+	if (l->m != NULL)
+		active_add(q, l->m);
+	free(l);
+	scan_pump(q);
+}
+
+size_t load_limit(const struct qmgr *q)
+{
+	size_t limit = (size_t)q->conf.qmgr_message_recipient_limit;
+	size_t least = (size_t)q->conf.qmgr_message_recipient_minimum;
+	size_t room = q->n_rcpt < limit ? limit - q->n_rcpt : 0;
+
+	return MIN(MAX(room, least), (size_t)MAX_BATCH);
+}
+
+void load_message(struct qmgr *q, struct str id, const char *from, bool ignore_time, bool flush)
+{
+	struct load *l;
+
+	if (map_has(q->active, id) || !map_add(q->loading, id, NULL))
+		return;
+	l = mem_new(struct load);
+	l->job = (struct job){ .run = run_load, .done = load_done };
+	l->q = q;
+	(void)memcpy(l->id, id.ptr, id.len);
+	l->from = from;
+	l->ignore_time = ignore_time;
+	l->flush = flush;
+	l->max = load_limit(q);
+	pool_submit(q->pool, &l->job);
+}
+
+static void run_more(struct job *j)
+{
+	struct more *w = container_of(j, struct more, job);
+	struct message *m = w->m;
+	_cleanup_(queue_message_closep) struct queue_message *f = NULL;
+
+	w->err = queue_message_open(&w->q->queues, STR(QUEUE_ACTIVE), str_of(m->id), true, &f,
+		&w->why);
+	if (w->err < 0)
+		return;
+	m->batch = arena_new(ARENA_LIMIT);
+	w->err = envelope_more(f, &m->env, w->max, m->batch, &m->rcpts, &w->why);
+	if (w->err == 0)
+		route_recipients(w->q, m, m->batch, false);
+}
+
+static void more_done(struct job *j)
+{
+	struct more *w = container_of(j, struct more, job);
+
+	if (w->err < 0)
+		log_warn("%s: %s", w->m->id, w->why.text);
+	active_continue(w->q, w->m, w->err);
+	free(w);
+}
+
+void load_more(struct qmgr *q, struct message *m)
+{
+	struct more *w = mem_new(struct more);
+
+	arena_free(TAKE(m->batch));
+	m->rcpts = (struct rcpt_batch){ 0 };
+	w->job = (struct job){ .run = run_more, .done = more_done };
+	w->q = q;
+	w->m = m;
+	w->max = load_limit(q);
+	pool_submit(q->pool, &w->job);
+}
