@@ -7,8 +7,8 @@
 #include <errno.h>
 
 #include "address/address.h"
-#include "base/encode.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "log/log.h"
 #include "qmgr.h"
 

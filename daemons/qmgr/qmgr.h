@@ -3,7 +3,7 @@
  * qmgr/qmgr.h — the queue manager's state and the calls between its files.
  *
  * Life of a message: scan.c finds an id; load.c, in a worker thread, moves the file to active/, reads
- * the envelope and routes the recipients; active.c makes delivery requests of them; sched.c says which
+ * the envelope and routes the recipients; active.c makes delivery requests of them; schedule.c says which
  * one is next; agent.c talks to the delivery agents; finish.c bounces, warns, defers or removes.
  *
  * Everything but run() of jobs happens in the loop; jobs touch only what they own and what is
@@ -17,7 +17,7 @@
 #include "envelope.h"
 #include "pool.h"
 #include "queue/dir.h"
-#include "sched.h"
+#include "schedule.h"
 #include "service/service.h"
 
 /** Parameters; names as in main.cf. */

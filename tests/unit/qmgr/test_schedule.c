@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tests of qmgr/sched.c with a clock moved by hand.
+ * Tests of qmgr/schedule.c with a clock moved by hand.
  */
-#include "sched.h"
+#include "schedule.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

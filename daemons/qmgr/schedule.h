@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * qmgr/sched.h — which delivery starts next: transports, destinations, concurrency windows.
+ * qmgr/schedule.h — which delivery starts next: transports, destinations, concurrency windows.
  *
  * Sans I/O: time comes as an argument, nothing is read, written or logged, so that tests move the
  * clock. A transport has destinations; a destination has entries (one delivery request each) that

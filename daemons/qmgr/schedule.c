@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * qmgr/sched.c — concurrency windows, dead destinations, rate delays, whose turn it is.
+ * qmgr/schedule.c — concurrency windows, dead destinations, rate delays, whose turn it is.
  */
-#include "sched.h"
+#include "schedule.h"
 
 #include <errno.h>
 

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * qmgr — the queue manager: takes messages from incoming/ and deferred/, hands them to delivery
+ * agents, decides what becomes of those that could not be delivered. See qmgr.h.
+ */
+#include <ev.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "ipc/status.h"
+#include "log/log.h"
+#include "qmgr.h"
+#include "sandbox/sandbox.h"
+
+/* Threads that wait for disk and tables. */
+#define THREADS 8
+
+static struct qmgr the_qmgr;
+static ev_timer the_deferred_timer;
+static ev_timer the_sched_timer;
+
+static int pre_jail(struct service_ctx *ctx, struct why *why)
+{
+	struct qmgr *q = &the_qmgr;
+
+	q->ctx = ctx;
+	ctx->user = q;
+	/* It runs until it is told to go: what it knows of destinations is worth keeping. */
+	ctx->max_use = 0;
+	ctx->max_idle = 0;
+	return qmgr_configure(q, why);
+}
+
+static void on_deferred_timer(struct ev_loop *loop, ev_timer *w, int events)
+{
+	(void)loop;
+	(void)events;
+	scan_request(w->data, &((struct qmgr *)w->data)->deferred, false, false);
+}
+
+static void on_sched_timer(struct ev_loop *loop, ev_timer *w, int events)
+{
+	struct qmgr *q = w->data;
+
+	(void)loop;
+	(void)events;
+	sched_expire(&q->sched, clock_now());
+	active_pump(q);
+}
+
+/* A pipe from master whose tokens say that mail leaves. */
+static bool has_flow_pipe(void)
+{
+	struct stat st;
+	int flags = fcntl(IPC_FLOW_WRITE_FD, F_GETFL);
+
+	return flags >= 0 && (flags & O_NONBLOCK) != 0 && fstat(IPC_FLOW_WRITE_FD, &st) == 0 &&
+	       S_ISFIFO(st.st_mode);
+}
+
+static int post_jail(struct service_ctx *ctx, struct why *why)
+{
+	struct qmgr *q = &the_qmgr;
+	double delay = (double)q->conf.queue_run_delay / (double)USEC_PER_SEC;
+
+	(void)why;
+	q->loop = ctx->loop;
+	q->pool = pool_new(q->loop, THREADS);
+	q->active = map_new(NULL);
+	q->loading = map_new(NULL);
+	q->incoming.queue = QUEUE_INCOMING;
+	q->deferred.queue = QUEUE_DEFERRED;
+	list_init(&q->calls);
+	sched_init(&q->sched);
+	q->sched.transport_retry_time = q->conf.transport_retry_time;
+	q->sched.minimal_backoff_time = q->conf.minimal_backoff_time;
+	q->flow_token = has_flow_pipe();
+	ev_timer_init(&the_deferred_timer, on_deferred_timer, delay, delay);
+	the_deferred_timer.data = q;
+	ev_timer_start(q->loop, &the_deferred_timer);
+	ev_init(&the_sched_timer, on_sched_timer);
+	the_sched_timer.data = q;
+	scan_recover(q);
+	scan_request(q, &q->incoming, false, false);
+	scan_request(q, &q->deferred, false, false);
+	return 0;
+}
+
+static void trigger(struct service_ctx *ctx, struct str request)
+{
+	struct qmgr *q = ctx->user;
+	bool incoming = str_chr(request, 'W') >= 0 || str_chr(request, 'I') >= 0;
+	bool deferred = str_chr(request, 'D') >= 0;
+	bool flush = str_chr(request, 'F') >= 0;
+	bool ignore_time = str_chr(request, 'A') >= 0;
+
+	if (flush)
+		sched_unthrottle_all(&q->sched, clock_now());
+	if (incoming)
+		scan_request(q, &q->incoming, ignore_time, flush);
+	if (deferred)
+		scan_request(q, &q->deferred, ignore_time, flush);
+	if (flush)
+		active_pump(q);
+}
+
+/* A changed table ends the process between two events; nothing is lost by that. */
+static int before_wait(struct service_ctx *ctx)
+{
+	struct qmgr *q = ctx->user;
+	usec_t now = clock_now();
+	usec_t next = sched_next_event(&q->sched, now);
+	const char *changed = router_changed(q->router);
+
+	if (changed != NULL) {
+		log_info("table %s has changed -- restarting", changed);
+		service_end(ctx, NULL);
+	}
+	ev_timer_stop(q->loop, &the_sched_timer);
+	if (next == USEC_NEVER)
+		return -1;
+	ev_now_update(q->loop);
+	ev_timer_set(&the_sched_timer,
+		(double)MAX(next - now, USEC_PER_MSEC) / (double)USEC_PER_SEC, 0);
+	ev_timer_start(q->loop, &the_sched_timer);
+	return -1;
+}
+
+static const struct service definition = {
+	.name = "qmgr",
+	.kind = SERVICE_TRIGGER,
+	.flags = SERVICE_SOLITARY,
+	.vars = qmgr_vars,
+	.conf_base = &the_qmgr.conf,
+	.promises = P_STDIO | P_UNIX | P_READ | P_QUEUE | P_INET,
+	.watchdog_param = "qmgr_daemon_timeout",
+	.pre_jail = pre_jail,
+	.post_jail = post_jail,
+	.trigger = trigger,
+	.before_wait = before_wait,
+};
+
+int main(int argc, char **argv)
+{
+	service_main(argc, argv, &definition);
+}

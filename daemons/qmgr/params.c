@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * qmgr/params.c — what main.cf says: the daemon's own parameters, per-transport ones, the router.
+ */
+#include <errno.h>
+
+#include "base/mem.h"
+#include "log/log.h"
+#include "qmgr.h"
+#include "service/router_settings.h"
+
+#define Q struct qmgr_conf
+
+const struct conf_var qmgr_vars[] = {
+	CV_STR(Q, hash_queue_names),
+	CV_INT(Q, hash_queue_depth),
+	CV_BOOL(Q, enable_long_queue_ids),
+	CV_STR(Q, defer_transports),
+	CV_STR(Q, default_filter_nexthop),
+	CV_STR(Q, double_bounce_sender),
+	CV_STR(Q, recipient_delimiter),
+	CV_STR(Q, bounce_service_name),
+	CV_STR(Q, defer_service_name),
+	CV_STR(Q, trace_service_name),
+	CV_STR(Q, error_service_name),
+	CV_STR(Q, info_log_address_format),
+	CV_BOOL(Q, disable_verp_bounces),
+	CV_BOOL(Q, confirm_delay_cleared),
+	CV_BOOL(Q, helpful_warnings),
+	CV_INT(Q, address_verify_pending_request_limit),
+	CV_INT(Q, delay_logging_resolution_limit),
+	CV_INT(Q, qmgr_message_active_limit),
+	CV_INT(Q, qmgr_message_recipient_limit),
+	CV_INT(Q, qmgr_message_recipient_minimum),
+	CV_TIME(Q, bounce_queue_lifetime),
+	CV_TIME(Q, daemon_timeout),
+	CV_TIME(Q, maximal_backoff_time),
+	CV_TIME(Q, maximal_queue_lifetime),
+	CV_TIME(Q, minimal_backoff_time),
+	CV_TIME(Q, qmgr_clog_warn_time),
+	CV_TIME(Q, qmgr_ipc_timeout),
+	CV_TIME(Q, queue_run_delay),
+	CV_TIME(Q, transport_retry_time),
+	CV_END,
+};
+
+/* The name of a transport's own parameter when the registry knows it, else the default's. */
+static const char *param_name(struct buf *b, struct str transport, const char *suffix,
+	const char *fallback)
+{
+	buf_clear(b);
+	buf_putf(b, STR_FMT "%s", STR_ARG(transport), suffix);
+	return conf_param_find(buf_str(b)) != NULL ? buf_cstr(b) : fallback;
+}
+
+static int get_int(const struct conf *c, struct str transport, const char *suffix,
+	const char *fallback, unsigned *ret, struct why *why)
+{
+	_cleanup_buf_ struct buf name = BUF(BUF_SMALL);
+	int64_t v = 0;
+	int r = conf_int(c, param_name(&name, transport, suffix, fallback), &v, why);
+
+	if (r == 0)
+		*ret = (unsigned)MIN(v, (int64_t)INT32_MAX);
+	return r;
+}
+
+static int get_time(const struct conf *c, struct str transport, const char *suffix,
+	const char *fallback, usec_t *ret, struct why *why)
+{
+	_cleanup_buf_ struct buf name = BUF(BUF_SMALL);
+
+	return conf_time(c, param_name(&name, transport, suffix, fallback), ret, why);
+}
+
+static int get_feedback(const struct conf *c, struct str transport, const char *suffix,
+	const char *fallback, struct feedback *ret, struct why *why)
+{
+	_cleanup_buf_ struct buf name = BUF(BUF_SMALL);
+	_cleanup_free_ char *text = NULL;
+	int r = conf_str(c, param_name(&name, transport, suffix, fallback), &text, why);
+
+	return r < 0 ? r : feedback_parse(str_of(text), ret, why);
+}
+
+int qmgr_params(const struct qmgr *q, struct str t, struct sched_params *ret, struct why *why)
+{
+	const struct conf *c = q->ctx->conf;
+	struct sched_params p = { 0 };
+	int r = get_int(c, t, "_initial_destination_concurrency", "initial_destination_concurrency",
+		&p.initial_concurrency, why);
+
+	if (r == 0)
+		r = get_int(c, t, "_destination_concurrency_limit",
+			"default_destination_concurrency_limit", &p.concurrency_limit, why);
+	if (r == 0)
+		r = get_int(c, t, "_destination_recipient_limit",
+			"default_destination_recipient_limit", &p.recipient_limit, why);
+	if (r == 0)
+		r = get_int(c, t, "_destination_concurrency_failed_cohort_limit",
+			"default_destination_concurrency_failed_cohort_limit",
+			&p.failed_cohort_limit, why);
+	if (r == 0)
+		r = get_feedback(c, t, "_destination_concurrency_positive_feedback",
+			"default_destination_concurrency_positive_feedback", &p.positive, why);
+	if (r == 0)
+		r = get_feedback(c, t, "_destination_concurrency_negative_feedback",
+			"default_destination_concurrency_negative_feedback", &p.negative, why);
+	if (r == 0)
+		r = get_time(c, t, "_destination_rate_delay", "default_destination_rate_delay",
+			&p.destination_rate_delay, why);
+	if (r == 0)
+		r = get_time(c, t, "_transport_rate_delay", "default_transport_rate_delay",
+			&p.transport_rate_delay, why);
+	if (r == 0)
+		*ret = p;
+	return r;
+}
+
+static int configure_router(struct qmgr *q, struct why *why)
+{
+	struct router_conf *rc = mem_new(struct router_conf);
+	struct report_settings rs = {
+		.delivery_status_filter = "",
+		.fast_flush_domains = "",
+		.info_address_internal = strcmp(q->conf.info_log_address_format, "internal") == 0,
+		.delay_logging_resolution_limit = q->conf.delay_logging_resolution_limit,
+		.tables = &rc->tables,
+		.log = &log_notes,
+	};
+	int r = router_settings_from_conf(q->ctx->conf, &log_notes, rc, why);
+
+	if (r == 0)
+		r = router_new(&rc->s, &q->router, why);
+	if (r == 0)
+		r = report_conf_new(&rs, &q->report, why);
+	return r;
+}
+
+int qmgr_configure(struct qmgr *q, struct why *why)
+{
+	const struct qmgr_conf *c = &q->conf;
+
+	if (c->minimal_backoff_time > c->maximal_backoff_time)
+		return why_set(why, -EINVAL,
+			"maximal_backoff_time is less than minimal_backoff_time");
+	strv_split(&q->hashed, str_of(c->hash_queue_names), ", \t\r\n");
+	strv_split(&q->defer_transports, str_of(c->defer_transports), ", \t\r\n");
+	q->queues = (struct queue_settings){
+		.hashed = q->hashed.n > 0 ? (const char *const *)q->hashed.v : NULL,
+		.hash_depth = (unsigned)c->hash_queue_depth,
+		.long_ids = c->enable_long_queue_ids,
+	};
+	return configure_router(q, why);
+}
