@@ -27,6 +27,10 @@ int table_files_base64(struct str names, struct buf *ret, struct why *why)
 
 	while (str_word(&rest, ", \t\r\n", &name)) {
 		_cleanup_free_ char *path = str_dup(name);
+
+		if (all.len > 0 && buf_addc(&all, '\n') < 0)
+			return why_set(why, -EMSGSIZE, "value is too long");
+
 		int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
 		if (fd < 0)

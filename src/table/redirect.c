@@ -34,8 +34,9 @@ static int redirect_open(struct table *t, struct why *why)
 
 	if (r == 0) {
 		t->impl = inner;
-		note(t->s.notes, NOTE_WARN, "redirecting %s to %s (no Berkeley DB)", t->spec,
-			buf_cstr(&spec));
+		if (!t->s.quiet_redirect)
+			note(t->s.notes, NOTE_WARN, "redirecting %s to %s (no Berkeley DB)",
+				t->spec, buf_cstr(&spec));
 		return 0;
 	}
 	if (r == -ENOENT && access(buf_cstr(&old), F_OK) == 0)

@@ -36,12 +36,12 @@ enum table_flags {
 struct table_settings {
 	const char *default_database_type; /* for names without "type:" where that is documented */
 	const char *queue_directory;
-	const char *proxy_path; /* socket of proxymap; NULL: proxy: opens the table directly */
-	const char *
-		hash_redirect; /* type that serves hash: (default_database_type: lmdb or cdb); NULL none */
+	const char *proxy_path;     /* socket of proxymap; NULL: proxy: opens the table directly */
+	const char *hash_redirect;  /* type that serves hash: ("lmdb", "cdb"); NULL: none */
 	const char *btree_redirect; /* type that serves btree: */
+	bool quiet_redirect;        /* do not note each redirection */
 	size_t lmdb_map_size;
-	const struct notes *notes; /* warnings: bad rules, duplicate keys, older than source */
+	const struct notes *notes; /* bad rules, duplicate keys, older than source */
 };
 
 struct table;
