@@ -3,8 +3,8 @@
  * conf/conf.h — configuration as programs see it: a registry of parameters, main.cf plus overrides,
  * and typed values with range checks.
  *
- * A `struct conf` is immutable after conf_load() and the calls to conf_override() that follow it;
- * values may be asked for from any thread. Only service/, daemons and commands use this folder.
+ * A `struct conf` is immutable after conf_load() and the calls to conf_override() and conf_fill() that
+ * follow it; then values may be asked for from any thread. Only service/, daemons and commands use this folder.
  */
 #pragma once
 
@@ -24,24 +24,46 @@ enum conf_type {
 	CONF_TIME,
 };
 
-/** One parameter of the registry (src/conf/params.def). */
+/** One parameter of the registry (src/conf/params.def says what is in it). */
 struct conf_param {
 	const char *name;
 	enum conf_type type;
-	const char *def;      /* default as text, may hold $names */
-	int64_t min;          /* ints: value; times: seconds; strings: length */
-	int64_t max;          /* 0: none */
-	char unit;            /* default unit of a time: s m h d w; 0 otherwise */
-	const char *since;    /* "2.1", "" unknown; "postroad" for our own */
-	const char *used_by;  /* comma separated program names */
-	bool heeded;          /* some program of ours acts on it */
-	const char *about;    /* one line */
+	const char *def;     /* default as text, may hold $names */
+	int64_t min;         /* ints: value; times: seconds; strings: length */
+	int64_t max;         /* 0: none */
+	char unit;           /* default unit of a time: s m h d w; 0 otherwise */
+	const char *since;   /* "2.1", "" unknown; "postroad" for our own */
+	const char *used_by; /* comma separated program names */
+	bool heeded;         /* some program of ours acts on it */
+	const char *about;   /* one line */
 };
 
-/** The registry entry, including per-transport instances (<transport>_destination_...); or NULL. */
+/**
+ * The registry entry, or NULL. For <service>_destination_... and the like it is the entry of the
+ * pattern, whose name begins with "transport_" (whether the service exists is not looked at).
+ */
 const struct conf_param *conf_param_find(struct str name);
-/** All entries in order of name: array of `*ret_n`. */
+/** All entries but patterns in order of name: array of `*ret_n`. */
 const struct conf_param *conf_params(size_t *ret_n);
+/** The patterns, named transport_...: array of `*ret_n`. */
+const struct conf_param *conf_params_transport(size_t *ret_n);
+/** The pattern that a name follows, or NULL; *ret_service (may be NULL) is the part before it. */
+const struct conf_param *conf_param_of_transport(struct str name, struct str *ret_service);
+
+/** Names with a past (src/conf/params_old.def). */
+struct conf_old {
+	const char *name;
+	enum {
+		CONF_OLD_DEPRECATED, /* works, will go */
+		CONF_OLD_LEGACY,     /* works as part of its successor's default, will go */
+		CONF_OLD_REMOVED,    /* does nothing */
+	} kind;
+	const char *since;  /* release that deprecated or removed it */
+	const char *advice; /* what to do, a clause that ends a warning */
+};
+/** The entry of a deprecated, legacy or removed name, or NULL. */
+const struct conf_old *conf_old_find(struct str name);
+
 /** The known name that is nearest to a misspelt one, or NULL when none is near. */
 const char *conf_param_nearest(struct str name);
 
@@ -55,14 +77,17 @@ struct conf;
  * @param ret      free with conf_free()
  * @return 0; -ENOENT and other errno from open; -EINVAL syntax, with file and line in why
  */
-_must_use_ int conf_load(const char *dir, const struct notes *n, struct conf **ret, struct why *why);
+_must_use_ int conf_load(const char *dir, const struct notes *n, struct conf **ret,
+	struct why *why);
 /** A configuration with nothing but defaults. */
 _alloc_ struct conf *conf_new(const char *dir);
 void conf_free(struct conf *c);
 DEFINE_CLEANUP(struct conf *, conf_free);
+/** The configuration directory that was given. */
+const char *conf_dir(const struct conf *c);
 /** -o name=value: 0; -EINVAL when there is no '=' or no name. */
 _must_use_ int conf_override(struct conf *c, struct str setting, struct why *why);
-/** The raw setting from main.cf or -o, or NULL when the default is in force. */
+/** The raw setting from main.cf or -o, borrowed; NULL when the default is in force. */
 const char *conf_setting(const struct conf *c, const char *name);
 /** Iterate over what main.cf and -o set: false at the end; `pos` starts at 0. */
 bool conf_settings_next(const struct conf *c, size_t *pos, const char **ret_name,
@@ -74,7 +99,8 @@ bool conf_settings_next(const struct conf *c, size_t *pos, const char **ret_name
  * Expansion errors and unknown names of parameters in conditional forms follow postconf(5).
  * @return 0 with text appended; -EINVAL syntax or loop, with why
  */
-_must_use_ int conf_expand(const struct conf *c, const char *name, struct buf *ret, struct why *why);
+_must_use_ int conf_expand(const struct conf *c, const char *name, struct buf *ret,
+	struct why *why);
 /** Expand any text in the context of a configuration: 0 or -EINVAL. */
 _must_use_ int conf_expand_text(const struct conf *c, struct str text, struct buf *ret,
 	struct why *why);
@@ -120,17 +146,20 @@ struct conf_var {
 	size_t offset;
 };
 
-#define CV_(type, field, want, b)                                                                  \
-	{                                                                                          \
-		#field, b,                                                                         \
-			offsetof(type, field) +                                                    \
-				0 * sizeof(char[_Generic(((type *)0)->field, want : 1)])           \
+#define CV_(type, field, want, b)                                                        \
+	{                                                                                \
+#		field, b,                                                               \
+			offsetof(type, field) +                                          \
+				0 * sizeof(char[_Generic(((type *)0)->field, want : 1)]) \
 	}
 #define CV_STR(type, field)  CV_(type, field, const char *, CONF_BIND_STR)
 #define CV_INT(type, field)  CV_(type, field, int64_t, CONF_BIND_INT)
 #define CV_TIME(type, field) CV_(type, field, usec_t, CONF_BIND_TIME)
 #define CV_BOOL(type, field) CV_(type, field, bool, CONF_BIND_BOOL)
-#define CV_END               { NULL, CONF_BIND_STR, 0 }
+#define CV_END                         \
+	{                              \
+		NULL, CONF_BIND_STR, 0 \
+	}
 
 /**
  * Fill a structure from a table.
