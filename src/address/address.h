@@ -17,12 +17,15 @@ struct address_parts {
 	struct str domain;
 	bool has_at;
 };
+/** Split an internal form; both parts are borrowed from it. */
 struct address_parts address_split(struct str internal);
 /**
  * Append the external form of an internal address (RFC 5322 dot-atom or quoted string): 0 or
  * -EMSGSIZE. The domain is taken as it is. An empty address stays empty.
  */
 _must_use_ int address_quote(struct buf *b, struct str internal);
+/** Append the external form of a local part alone: 0 or -EMSGSIZE. An empty one becomes "". */
+_must_use_ int address_quote_local(struct buf *b, struct str local);
 /** As address_quote with RFC 5321 rules (envelope commands): 0 or -EMSGSIZE. */
 _must_use_ int address_quote_821(struct buf *b, struct str internal);
 /**

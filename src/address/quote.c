@@ -59,6 +59,16 @@ static int quote(struct buf *b, struct str internal, bool smtp)
 	return r;
 }
 
+int address_quote_local(struct buf *b, struct str local)
+{
+	size_t start = b->len;
+	int r = is_dot_atom(local) ? buf_add(b, local) : quoted_string(b, local, false);
+
+	if (r < 0)
+		buf_truncate(b, start);
+	return r;
+}
+
 int address_quote(struct buf *b, struct str internal)
 {
 	return quote(b, internal, false);

@@ -18,6 +18,7 @@
 struct router_settings {
 	const char *myhostname, *mydomain, *myorigin, *mydestination;
 	const char *empty_address_recipient, *recipient_delimiter, *double_bounce_sender;
+	bool owner_request_special;
 	bool append_at_myorigin, append_dot_mydomain, swap_bangpath, allow_percent_hack;
 	const char *remote_header_rewrite_domain;
 	bool resolve_dequoted_address, resolve_null_domain, resolve_numeric_domain, allow_min_user;
@@ -53,11 +54,15 @@ enum rewrite_rule {
 	REWRITE_REMOTE,
 };
 /**
- * Rewrite to standard form.
+ * Rewrite to standard form: source routes, site!user, user%domain, missing domains, final dots.
  *
+ * What stands in quotes is not looked into. The result is quoted anew.
+ *
+ * @param rule       which domain completes incomplete addresses (enum rewrite_rule)
  * @param external   address in external form
  * @param ret        external form, appended; empty input stays empty
- * @return 0 or -EMSGSIZE
+ * @return 0 or -EMSGSIZE, nothing appended
+ * Source: postconf(5), swap_bangpath, allow_percent_hack, append_at_myorigin, append_dot_mydomain.
  */
 _must_use_ int router_rewrite(const struct router *r, enum rewrite_rule rule, struct str external,
 	struct buf *ret);
@@ -69,7 +74,7 @@ _must_use_ int router_rewrite_internal(const struct router *r, enum rewrite_rule
 enum resolve_flags {
 	RESOLVE_FINAL = 1,
 	RESOLVE_ROUTED = 2,
-	RESOLVE_ERROR = 4, /* bad address syntax */
+	RESOLVE_ERROR = 4, /* bad address syntax; transport and nexthop say so */
 	RESOLVE_FAIL = 8,  /* a lookup failed: try again later */
 	RESOLVE_LOCAL = 256,
 	RESOLVE_ALIAS = 512,
@@ -96,7 +101,10 @@ struct resolve_reply {
  */
 void router_resolve(const struct router *r, struct str sender, struct str recipient,
 	struct arena *a, struct resolve_reply *ret);
-/** True when the address literal or domain is this host's (mydestination, interfaces). */
+/**
+ * Is a domain, or address literal in brackets, this host's (mydestination, inet_interfaces,
+ * proxy_interfaces)? TEMPFAIL when a table of mydestination fails.
+ */
 _must_use_ enum lookup router_is_local_domain(const struct router *r, struct str domain,
 	struct why *why);
 
@@ -105,22 +113,34 @@ _must_use_ enum lookup router_is_local_domain(const struct router *r, struct str
 enum address_lookup_flags {
 	AL_LOCAL_PART = 1 << 0, /* ask user+ext and user too when the domain is local */
 	AL_DOMAIN = 1 << 1,     /* ask @domain */
-	AL_WITH_AT_DOMAIN = 1 << 2,
-	AL_PLAIN_DOMAIN = 1 << 3, /* ask domain and its parents (access, transport) */
 };
 /**
- * Ask tables for an address in the documented key order (user+ext@domain, user@domain, user+ext,
- * user, @domain), external form first, then internal when different.
+ * Ask tables for an address in the documented key order: user+ext@domain, user@domain, user+ext,
+ * user, @domain; each in external form first, then internal when different. Pattern tables are
+ * asked for the whole address only.
  *
- * @param ret_ext   extension that the key did not contain, borrowed from address (may be NULL)
+ * A domain is local here when it is myorigin, or router_is_local_domain(); an address without domain
+ * is local.
+ *
+ * @param t         tables of one parameter
+ * @param internal  not empty
+ * @param flags     enum address_lookup_flags
+ * @param ret       value, appended when found
+ * @param ret_ext   extension that the key did not contain, borrowed from `internal`, the delimiter
+ *                  stands before it; empty when there is none (may be NULL)
+ * @return FOUND, NONE, or TEMPFAIL with why
+ * Blocks: on tables.   Source: canonical(5), virtual(5), "table search order".
  */
 _must_use_ enum lookup address_lookup(const struct router *r, const struct tables *t,
 	struct str internal, unsigned flags, struct buf *ret, struct str *ret_ext, struct why *why);
 /**
- * Map one address to a list: look up, parse the result as addresses, rewrite each in local context,
- * propagate the unmatched extension, "@domain" results keep the user.
+ * Map one address to a list: look up (AL_LOCAL_PART | AL_DOMAIN), parse the result as addresses,
+ * rewrite each in local context, propagate the unmatched extension. A result that begins with
+ * "@domain" keeps the user, and its extension.
  *
- * @return FOUND with *ret in the arena; NONE; TEMPFAIL
+ * @param t           tables of one parameter
+ * @param propagate   add the extension that the key did not contain to each result
+ * @return FOUND with *ret in the arena; NONE; TEMPFAIL, also for a result without addresses
  */
 _must_use_ enum lookup address_map(const struct router *r, const struct tables *t,
 	struct str internal, bool propagate, struct arena *a, struct address_list *ret,

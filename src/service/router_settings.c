@@ -20,6 +20,7 @@ static const struct conf_var vars[] = {
 	CV_STR(R, empty_address_recipient),
 	CV_STR(R, recipient_delimiter),
 	CV_STR(R, double_bounce_sender),
+	CV_BOOL(R, owner_request_special),
 	CV_BOOL(R, append_at_myorigin),
 	CV_BOOL(R, append_dot_mydomain),
 	CV_BOOL(R, swap_bangpath),
