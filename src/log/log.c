@@ -161,6 +161,20 @@ void log_msg(enum log_sev sev, const char *fmt, ...)
 		log_fatal("too many errors - program terminated");
 }
 
+static _printf_(2, 3) void emit_args(enum log_sev sev, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	emit(sev, fmt, ap);
+	va_end(ap);
+}
+
+void log_record(enum log_sev sev, const char *text)
+{
+	emit_args(sev, "%s", text);
+}
+
 void log_fatal(const char *fmt, ...)
 {
 	va_list ap;

@@ -53,6 +53,8 @@ int log_verbose(void);
 
 /** Log one line. LOG_SEV_PANIC aborts; LOG_SEV_FATAL returns (see log_fatal()). */
 void log_msg(enum log_sev sev, const char *fmt, ...) _printf_(2, 3);
+/** Log one line whatever its severity, without consequences: for postlog, which relays lines. */
+void log_record(enum log_sev sev, const char *text);
 /** "text". */
 #define log_info(...) log_msg(LOG_SEV_INFO, __VA_ARGS__)
 /** "warning: text". */

@@ -35,22 +35,20 @@ static char *get(const struct conf *c, const char *name)
 	return value;
 }
 
-void derive_log(const struct conf *c, const char *program, bool write_file, bool to_stderr)
+void derive_log_tag(const struct conf *c, const char *tag, bool write_file, bool to_stderr)
 {
-	_cleanup_free_ char *name = get(c, "syslog_name");
 	_cleanup_free_ char *facility = get(c, "syslog_facility");
 	_cleanup_free_ char *file = get(c, "maillog_file");
 	_cleanup_free_ char *host = get(c, "myhostname");
 	_cleanup_free_ char *queue = get(c, "queue_directory");
 	_cleanup_free_ char *service = get(c, "postlog_service_name");
-	_cleanup_buf_ struct buf tag = BUF(BUF_SMALL);
 	_cleanup_buf_ struct buf socket = BUF(BUF_SMALL);
-	struct log_settings s = { .facility = facility, .hostname = host, .to_stderr = to_stderr };
+	struct log_settings s = {
+		.tag = tag, .facility = facility, .hostname = host, .to_stderr = to_stderr
+	};
 
-	if (buf_addf(&tag, "%s/%s", name, program) < 0 ||
-		buf_addf(&socket, "%s/public/%s", queue, service) < 0)
-		log_fatal("syslog_name or queue_directory is too long");
-	s.tag = buf_cstr(&tag);
+	if (buf_addf(&socket, "%s/public/%s", queue, service) < 0)
+		log_fatal("queue_directory is too long");
 	if (file[0] != '\0') {
 		s.postlog_socket = buf_cstr(&socket);
 		s.file = write_file ? file : NULL;
@@ -59,6 +57,16 @@ void derive_log(const struct conf *c, const char *program, bool write_file, bool
 	log_init(&s);
 	if (!log_facility_ok(facility))
 		log_warn("unknown syslog_facility \"%s\": using \"mail\"", facility);
+}
+
+void derive_log(const struct conf *c, const char *program, bool write_file, bool to_stderr)
+{
+	_cleanup_free_ char *name = get(c, "syslog_name");
+	_cleanup_buf_ struct buf tag = BUF(BUF_SMALL);
+
+	if (buf_addf(&tag, "%s/%s", name, program) < 0)
+		log_fatal("syslog_name is too long");
+	derive_log_tag(c, buf_cstr(&tag), write_file, to_stderr);
 }
 
 static void set(struct conf *c, const char *name, const char *value)

@@ -21,6 +21,8 @@ const char *derive_config_dir(const char *option);
  * @param to_stderr    lines go to descriptor 2 as well
  */
 void derive_log(const struct conf *c, const char *program, bool write_file, bool to_stderr);
+/** As derive_log, with the whole tag given ("postlog -t"). */
+void derive_log_tag(const struct conf *c, const char *tag, bool write_file, bool to_stderr);
 /**
  * Set the parameters that describe the process: process_name, process_id, service_name.
  *
