@@ -25,7 +25,10 @@ struct status_entry {
  * Append one entry; the file and its hash directories are made when they do not exist.
  *
  * Control characters are stored as '?'.
+ * @param q         which directories are hashed
  * @param service   directory: "bounce", "defer" or "trace"
+ * @param id        of the message
+ * @param e         what to write; an empty action becomes the one that the directory stands for
  * @param compat    also write the line of old versions (backwards_bounce_logfile_compatibility)
  * @return 0 when the entry is on stable storage; negative errno with why, nothing appended
  * Blocks: on the lock and the disk.
