@@ -18,28 +18,31 @@
 
 #define SEPARATORS ", \t\r\n"
 
-static void compute_hostname(const struct conf *c, struct buf *ret)
+static int compute_hostname(const struct conf *c, int depth, struct buf *ret, struct why *why)
 {
 	char host[256] = "";
 	const char *domain = conf_setting(c, "mydomain");
 	_cleanup_buf_ struct buf text = BUF(BUF_SMALL);
+	int r;
 
 	if (gethostname(host, sizeof host - 1) < 0 || host[0] == '\0')
 		memcpy(host, "localhost", sizeof "localhost");
 	buf_puts(ret, host);
 	if (str_chr(str_of(host), '.') >= 0)
-		return;
-	if (domain != NULL && conf_expand_text(c, str_of(domain), &text, NULL) == 0 && text.len > 0)
+		return 0;
+	if (domain == NULL)
+		domain = "localdomain";
+	r = conf_expand_at(c, str_of(domain), depth, &text, why);
+	if (r == 0)
 		buf_putf(ret, ".%s", buf_cstr(&text));
-	else
-		buf_puts(ret, ".localdomain");
+	return r;
 }
 
-static int compute_domain(const struct conf *c, struct buf *ret, struct why *why)
+static int compute_domain(const struct conf *c, int depth, struct buf *ret, struct why *why)
 {
 	_cleanup_buf_ struct buf host = BUF(BUF_SMALL);
 	ptrdiff_t dot;
-	int r = conf_expand(c, "myhostname", &host, why);
+	int r = conf_expand_at(c, STR("$myhostname"), depth, &host, why);
 
 	if (r < 0)
 		return r;
@@ -194,21 +197,22 @@ static int add_host(struct networks *nets, const struct ifaddrs *all, struct str
 	return 0;
 }
 
-/** Expand a parameter and hand out its words one by one: 0 or -EINVAL. */
-static int words_of(const struct conf *c, const char *name, struct strv *ret, struct why *why)
+/** Expand a text and add its words: 0 or -EINVAL. */
+static int words_of(const struct conf *c, struct str text, int depth, struct strv *ret,
+	struct why *why)
 {
-	_cleanup_buf_ struct buf text = BUF(BUF_SMALL);
-	int r = conf_expand(c, name, &text, why);
+	_cleanup_buf_ struct buf list = BUF(BUF_SMALL);
+	int r = conf_expand_at(c, text, depth, &list, why);
 
 	if (r == 0)
-		strv_split(ret, buf_str(&text), SEPARATORS);
+		strv_split(ret, buf_str(&list), SEPARATORS);
 	return r;
 }
 
-static int style_of(const struct conf *c, enum style *ret, struct why *why)
+static int style_of(const struct conf *c, int depth, enum style *ret, struct why *why)
 {
 	_cleanup_buf_ struct buf text = BUF(BUF_SMALL);
-	int r = conf_expand(c, "mynetworks_style", &text, why);
+	int r = conf_expand_at(c, STR("$mynetworks_style"), depth, &text, why);
 
 	if (r < 0)
 		return r;
@@ -225,17 +229,17 @@ static int style_of(const struct conf *c, enum style *ret, struct why *why)
 	return 0;
 }
 
-static int compute_networks(const struct conf *c, struct buf *ret, struct why *why)
+static int compute_networks(const struct conf *c, int depth, struct buf *ret, struct why *why)
 {
 	_cleanup_strv_ struct strv interfaces = { 0 }, protocols = { 0 };
 	struct networks nets = { .ret = ret, .start = ret->len };
 	struct ifaddrs *all = NULL;
-	int r = style_of(c, &nets.style, why);
+	int r = style_of(c, depth, &nets.style, why);
 
 	if (r == 0)
-		r = words_of(c, "inet_interfaces", &interfaces, why);
+		r = words_of(c, STR("$inet_interfaces"), depth, &interfaces, why);
 	if (r == 0)
-		r = words_of(c, "inet_protocols", &protocols, why);
+		r = words_of(c, STR("$inet_protocols"), depth, &protocols, why);
 	if (r < 0)
 		return r;
 	nets.ipv4 = strv_has(&protocols, STR("all")) || strv_has(&protocols, STR("ipv4"));
@@ -256,16 +260,16 @@ static int compute_networks(const struct conf *c, struct buf *ret, struct why *w
 	return r;
 }
 
-int conf_compute(const struct conf *c, struct str name, struct buf *ret, struct why *why)
+int conf_compute(const struct conf *c, struct str name, int depth, struct buf *ret, struct why *why)
 {
 	int r = 0;
 
 	if (str_eq(name, STR("myhostname")))
-		compute_hostname(c, ret);
+		r = compute_hostname(c, depth, ret, why);
 	else if (str_eq(name, STR("mydomain")))
-		r = compute_domain(c, ret, why);
+		r = compute_domain(c, depth, ret, why);
 	else if (str_eq(name, STR("mynetworks")))
-		r = compute_networks(c, ret, why);
+		r = compute_networks(c, depth, ret, why);
 	else if (str_eq(name, STR("process_id")))
 		buf_putf(ret, "%ld", (long)getpid());
 	else if (str_eq(name, STR("process_name")))

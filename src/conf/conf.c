@@ -160,7 +160,7 @@ const char *conf_dir(const struct conf *c)
 	return c->dir;
 }
 
-int conf_text(const struct conf *c, struct str name, struct buf *tmp, struct str *ret,
+int conf_text(const struct conf *c, struct str name, int depth, struct buf *tmp, struct str *ret,
 	struct why *why)
 {
 	const struct conf_set *s = map_get(c->settings, name);
@@ -178,7 +178,7 @@ int conf_text(const struct conf *c, struct str name, struct buf *tmp, struct str
 	p = conf_param_find(name);
 	if (p == NULL)
 		return 0;
-	r = conf_compute(c, name, tmp, why);
+	r = conf_compute(c, name, depth, tmp, why);
 	if (r < 0)
 		return r;
 	*ret = r > 0 ? buf_str(tmp) : str_of(p->def);

@@ -17,7 +17,7 @@
 #include "conf/conf_priv.h"
 #include "conf/level.h"
 
-#define DEPTH_MAX 100
+#define DEPTH_MAX 200
 
 struct expansion {
 	const struct conf *conf;
@@ -75,7 +75,7 @@ static int expand_name(struct expansion *x, struct str name, struct buf *out)
 		return why_set(x->why, -EINVAL,
 			"unreasonable macro call nesting: \"%.*s\" (does it refer to itself?)",
 			STR_ARG(name));
-	r = conf_text(x->conf, name, &tmp, &text, x->why);
+	r = conf_text(x->conf, name, x->depth, &tmp, &text, x->why);
 	if (r < 0)
 		return r;
 	x->depth++;
@@ -256,7 +256,7 @@ static int is_set(struct expansion *x, struct str name)
 {
 	_cleanup_buf_ struct buf tmp = BUF(BUF_MEDIUM);
 	struct str text = STR_EMPTY;
-	int r = conf_text(x->conf, name, &tmp, &text, x->why);
+	int r = conf_text(x->conf, name, x->depth, &tmp, &text, x->why);
 
 	return r < 0 ? r : text.len > 0;
 }
@@ -357,7 +357,13 @@ static int expand(struct expansion *x, struct str text, struct buf *out)
 
 int conf_expand_text(const struct conf *c, struct str text, struct buf *ret, struct why *why)
 {
-	struct expansion x = { .conf = c, .why = why };
+	return conf_expand_at(c, text, 0, ret, why);
+}
+
+int conf_expand_at(const struct conf *c, struct str text, int depth, struct buf *ret,
+	struct why *why)
+{
+	struct expansion x = { .conf = c, .depth = depth, .why = why };
 	size_t before = ret->len;
 	int r = expand(&x, text, ret);
 

@@ -53,7 +53,7 @@ int conf_str(const struct conf *c, const char *name, char **ret, struct why *why
 	int r;
 
 	if (p != NULL && p->type == CONF_RAW) {
-		r = conf_text(c, str_of(name), &tmp, &raw, why);
+		r = conf_text(c, str_of(name), 0, &tmp, &raw, why);
 		if (r >= 0)
 			r = buf_add(&text, raw);
 	} else {
