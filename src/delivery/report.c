@@ -143,11 +143,11 @@ static int append(const struct report_conf *c, struct ipc_client *cl, const char
 	return e;
 }
 
-void report_mark(const struct report_conf *c, const struct report *r)
+static void mark(const struct report_conf *c, const struct report *r)
 {
 	int e;
 
-	if ((r->rq->flags & REQUEST_SUCCESS) == 0 || r->rcpt->offset < 0 || r->rq->msg == NULL)
+	if (r->rcpt->offset < 0 || r->rq->msg == NULL)
 		return;
 	e = queue_message_mark_done(r->rq->msg, r->rcpt->offset);
 	if (e < 0) {
@@ -156,6 +156,12 @@ void report_mark(const struct report_conf *c, const struct report *r)
 		(void)why_errno(&why, e, "recipient may be delivered again");
 		warn(c, r, "mark recipient done", &why);
 	}
+}
+
+void report_mark(const struct report_conf *c, const struct report *r)
+{
+	if (r->rq->flags & REQUEST_SUCCESS)
+		mark(c, r);
 }
 
 /* A probe for the verify service: the log line tells whether the result was stored. */
@@ -205,8 +211,10 @@ static int probe(const struct report_conf *c, const struct report *r, enum verif
 		if (e == 0)
 			log_line(c, r, action);
 	}
-	if (e == 0)
+	if (e == 0 && st == VERIFY_OK)
 		report_mark(c, r);
+	else if (e == 0)
+		mark(c, r);
 	return e;
 }
 
@@ -273,7 +281,8 @@ static int do_bounce(const struct report_conf *c, const struct report *r)
 		append(c, c->trace, "trace service failure", r, "failed") < 0)
 		return defer_for_service(c, r);
 	log_line(c, r, "bounced");
-	report_mark(c, r);
+	/* Without regard to REQUEST_SUCCESS: the bounce log has it now. */
+	mark(c, r);
 	return 0;
 }
 

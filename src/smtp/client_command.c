@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * smtp/client_command.c — see client_command.h.
+ */
+#include "smtp/client_command.h"
+
+#include <errno.h>
+
+#include "base/encode.h"
+
+/* Values of queue/record.h, which is above this library. */
+#define NOTIFY_NEVER   1
+#define NOTIFY_SUCCESS 2
+#define NOTIFY_FAILURE 4
+#define NOTIFY_DELAY   8
+#define RET_FULL       1
+#define RET_HDRS       2
+
+static bool breaks_line(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.ptr[i] < 0x20 || s.ptr[i] == 0x7f)
+			return true;
+	return false;
+}
+
+static int put_xtext(struct buf *b, const char *name, struct str value)
+{
+	int e = buf_addf(b, " %s=", name);
+
+	return e == 0 ? xtext_encode(b, value) : e;
+}
+
+static int put_mail(struct buf *b, const struct smtp_mail_command *m)
+{
+	int e = buf_addf(b, "MAIL FROM:<" STR_FMT ">", STR_ARG(m->sender));
+
+	if (e == 0 && m->size >= 0)
+		e = buf_addf(b, " SIZE=%lld", (long long)m->size);
+	if (e == 0 && m->body != NULL)
+		e = buf_addf(b, " BODY=%s", m->body);
+	if (e == 0 && m->dsn && m->envid.len > 0)
+		e = put_xtext(b, "ENVID", m->envid);
+	if (e == 0 && m->dsn && m->ret == RET_FULL)
+		e = buf_adds(b, " RET=FULL");
+	if (e == 0 && m->dsn && m->ret == RET_HDRS)
+		e = buf_adds(b, " RET=HDRS");
+	if (e == 0 && m->smtputf8)
+		e = buf_adds(b, " SMTPUTF8");
+	if (e == 0 && m->requiretls)
+		e = buf_adds(b, " REQUIRETLS");
+	if (e == 0 && m->auth_null)
+		e = buf_adds(b, " AUTH=<>");
+	return e;
+}
+
+int smtp_format_mail(struct buf *b, const struct smtp_mail_command *m)
+{
+	size_t start = b->len;
+	int e = breaks_line(m->sender) ? -EINVAL : put_mail(b, m);
+
+	if (e < 0)
+		buf_truncate(b, start);
+	return e;
+}
+
+/* "type;address": an address with UTF-8 has a type and an encoding of its own (RFC 6533). */
+static int put_orcpt(struct buf *b, const struct smtp_rcpt_command *r)
+{
+	ptrdiff_t semi = str_chr(r->orcpt, ';');
+	struct str type = semi < 0 ? STR("rfc822") : str_head(r->orcpt, (size_t)semi);
+	struct str addr = semi < 0 ? r->original : str_skip(r->orcpt, (size_t)semi + 1);
+	bool utf8 = str_has_8bit(addr);
+	int e;
+
+	if (addr.len == 0)
+		return 0;
+	if (utf8)
+		type = STR("utf-8");
+	e = buf_addf(b, " ORCPT=" STR_FMT ";", STR_ARG(type));
+	if (e < 0)
+		return e;
+	if (utf8 && r->smtputf8)
+		return uxtext_encode(b, addr);
+	return xtext_encode(b, addr);
+}
+
+static int put_notify(struct buf *b, int notify)
+{
+	const char *sep = "";
+	static const struct {
+		int bit;
+		const char *word;
+	} words[] = { { NOTIFY_SUCCESS, "SUCCESS" }, { NOTIFY_FAILURE, "FAILURE" },
+		{ NOTIFY_DELAY, "DELAY" } };
+	int e;
+
+	if (notify == 0)
+		return 0;
+	if (notify & NOTIFY_NEVER)
+		return buf_adds(b, " NOTIFY=NEVER");
+	e = buf_adds(b, " NOTIFY=");
+	for (size_t i = 0; e == 0 && i < ARRAY_LEN(words); i++) {
+		if ((notify & words[i].bit) == 0)
+			continue;
+		e = buf_addf(b, "%s%s", sep, words[i].word);
+		sep = ",";
+	}
+	return e;
+}
+
+int smtp_format_rcpt(struct buf *b, const struct smtp_rcpt_command *r)
+{
+	size_t start = b->len;
+	int e;
+
+	if (breaks_line(r->recipient))
+		return -EINVAL;
+	e = buf_addf(b, "RCPT TO:<" STR_FMT ">", STR_ARG(r->recipient));
+	if (e == 0 && r->dsn)
+		e = put_orcpt(b, r);
+	if (e == 0 && r->dsn)
+		e = put_notify(b, r->notify);
+	if (e < 0)
+		buf_truncate(b, start);
+	return e;
+}
+
+int smtp_format_xforward(struct buf *b, unsigned which, const struct smtp_xforward_values *v)
+{
+	const struct {
+		unsigned bit;
+		const char *name;
+		struct str value;
+	} row[] = {
+		{ SMTP_XF_NAME, "NAME", v->name },
+		{ SMTP_XF_ADDR, "ADDR", v->addr },
+		{ SMTP_XF_PORT, "PORT", v->port },
+		{ SMTP_XF_PROTO, "PROTO", v->proto },
+		{ SMTP_XF_HELO, "HELO", v->helo },
+		{ SMTP_XF_IDENT, "IDENT", v->ident },
+		{ SMTP_XF_SOURCE, "SOURCE", v->local ? STR("LOCAL") : STR("REMOTE") },
+	};
+	size_t start = b->len;
+	int e = buf_adds(b, "XFORWARD");
+
+	for (size_t i = 0; e == 0 && i < ARRAY_LEN(row); i++)
+		if (which & row[i].bit)
+			e = put_xtext(b, row[i].name,
+				row[i].value.len > 0 ? row[i].value : STR("[UNAVAILABLE]"));
+	if (e < 0)
+		buf_truncate(b, start);
+	return e;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * smtp/client_text.c — see client_text.h.
+ */
+#include "smtp/client_text.h"
+
+void smtp_text_init(struct smtp_text *t, size_t limit)
+{
+	*t = (struct smtp_text){ .limit = limit };
+}
+
+/* How much of `s` fits into `room` bytes without cutting a character. */
+static size_t cut(struct str s, size_t room)
+{
+	size_t n = room;
+
+	if (s.len <= room)
+		return s.len;
+	for (size_t back = 0; back < 3 && n > 1; back++, n--)
+		if (((unsigned char)s.ptr[n] & 0xc0) != 0x80)
+			return n;
+	/* Not UTF-8, or a character wider than the room. */
+	return ((unsigned char)s.ptr[n] & 0xc0) != 0x80 ? n : room;
+}
+
+static int put(struct buf *b, struct str s)
+{
+	size_t start = b->len;
+	int e = buf_add(b, s);
+
+	for (size_t i = start; e == 0 && i < b->len; i++) {
+		char c = b->ptr[i];
+
+		if (c == '\r' || c == '\n' || c == '\0')
+			b->ptr[i] = ' ';
+	}
+	return e;
+}
+
+int smtp_text_line(struct smtp_text *t, struct buf *b, struct str piece, bool partial)
+{
+	int e = 0;
+
+	if (t->column == 0 && piece.len > 0 && piece.ptr[0] == '.')
+		e = buf_addc(b, '.');
+	while (e == 0 && piece.len > 0) {
+		size_t n = piece.len;
+
+		if (t->limit > 0 && t->column >= t->limit) {
+			t->broke = true;
+			t->column = 1;
+			e = buf_add(b, STR("\r\n "));
+			continue;
+		}
+		if (t->limit > 0)
+			n = cut(piece, t->limit - t->column);
+		e = put(b, str_head(piece, n));
+		t->column += n;
+		piece = str_skip(piece, n);
+		/* A character that did not fit goes to the next line. */
+		if (piece.len > 0)
+			t->column = t->limit;
+	}
+	t->in_line = partial;
+	if (e == 0 && !partial) {
+		t->column = 0;
+		e = buf_add(b, STR("\r\n"));
+	}
+	return e;
+}
+
+int smtp_text_end(struct smtp_text *t, struct buf *b)
+{
+	return t->in_line ? smtp_text_line(t, b, STR_EMPTY, false) : 0;
+}
