@@ -283,6 +283,12 @@ void loop_threaded(struct run *run)
 		if (idle && (run->ending || run_is_over(run, idle, idle_since)))
 			break;
 		limit = run_wait_limit(run, idle, idle_since);
+		if (run->def->before_wait != NULL) {
+			int seconds = run->def->before_wait(&run->ctx);
+
+			if (seconds >= 0)
+				limit = MIN(limit, seconds * USEC_PER_SEC);
+		}
 		run_watchdog(run);
 		n = epoll_wait(p.epoll, &ev, 1, (int)((limit + 999) / USEC_PER_MSEC));
 		if (n < 1)

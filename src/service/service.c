@@ -364,7 +364,8 @@ void service_main(int argc, char **argv, const struct service *def)
 		log_fatal("chdir(%s): %s", run->conf.queue_directory, strerror(errno));
 	if (def->kind == SERVICE_EVENT || def->kind == SERVICE_TRIGGER ||
 		def->kind == SERVICE_DGRAM)
-		run->ctx.loop = ev_default_loop(EVFLAG_AUTO);
+		/* Not the default loop, which would reap children that the daemon wants to. */
+		run->ctx.loop = ev_loop_new(EVFLAG_AUTO);
 	call(run, def->pre_jail);
 	drop_privileges(run);
 	call(run, def->post_jail);

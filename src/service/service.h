@@ -93,7 +93,10 @@ struct service {
 	void (*trigger)(struct service_ctx *ctx, struct str request);
 	/** SERVICE_DGRAM: read from fd. */
 	void (*datagram)(struct service_ctx *ctx, int fd);
-	/** SERVICE_EVENT/TRIGGER: called before each wait; returns most seconds to wait, -1 none. */
+	/**
+	 * Called by the main thread before each wait (any kind but SINGLE); returns most seconds to
+	 * wait, -1 none.
+	 */
 	int (*before_wait)(struct service_ctx *ctx);
 	/** Before exit: close, write statistics. */
 	void (*at_exit)(struct service_ctx *ctx);
