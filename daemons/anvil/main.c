@@ -155,10 +155,26 @@ static void serve(struct service_ctx *ctx, struct service_client *client)
 	}
 }
 
+/* The report is due also when nobody asks. */
+static int before_wait(struct service_ctx *ctx)
+{
+	usec_t now = clock_now();
+	usec_t left;
+
+	(void)ctx;
+	(void)pthread_mutex_lock(&the_lock);
+	report_when_due(now);
+	left = the_next_report - now;
+	(void)pthread_mutex_unlock(&the_lock);
+	return (int)(left / USEC_PER_SEC) + 1;
+}
+
 static int post_jail(struct service_ctx *ctx, struct why *why)
 {
-	(void)ctx;
 	(void)why;
+	/* The counters die with the process: it stays while it has something to remember. */
+	ctx->max_use = 0;
+	ctx->max_idle = MAX(ctx->max_idle, the_conf.anvil_rate_time_unit);
 	anvil_init(&the_counters, the_conf.anvil_rate_time_unit);
 	the_next_report = clock_now() + the_conf.anvil_status_update_time;
 	return 0;
@@ -183,6 +199,7 @@ int main(int argc, char **argv)
 		.promises = P_STDIO | P_UNIX,
 		.post_jail = post_jail,
 		.serve = serve,
+		.before_wait = before_wait,
 		.at_exit = at_exit,
 	};
 

@@ -27,6 +27,9 @@ struct postlogd_conf {
 	const char *maillog_file;
 	const char *maillog_file_prefixes;
 	const char *maillog_file_permissions;
+	const char *syslog_name;
+	const char *syslog_facility;
+	const char *myhostname;
 };
 
 static struct postlogd_conf the_conf;
@@ -38,6 +41,9 @@ static const struct conf_var vars[] = {
 	CV_STR(struct postlogd_conf, maillog_file),
 	CV_STR(struct postlogd_conf, maillog_file_prefixes),
 	CV_STR(struct postlogd_conf, maillog_file_permissions),
+	CV_STR(struct postlogd_conf, syslog_name),
+	CV_STR(struct postlogd_conf, syslog_facility),
+	CV_STR(struct postlogd_conf, myhostname),
 	CV_END,
 };
 
@@ -64,17 +70,43 @@ static int open_file(struct why *why)
 	}
 	if (fd < 0)
 		return why_errno(why, fd, "open maillog_file %s", the_conf.maillog_file);
+	/* The umask of master may have taken bits from a new file; one of somebody else stays. */
+	if (strncmp(the_conf.maillog_file, "/dev/", 5) != 0 && fchmod(fd, the_mode) < 0 &&
+		errno != EPERM) {
+		int r = -errno;
+
+		fd_close(fd);
+		return why_errno(why, r, "set permissions of %s", the_conf.maillog_file);
+	}
 	the_file = fd;
 	the_checked = clock_now();
 	return 0;
+}
+
+/* Our own lines must not come back to us through our own socket. */
+static void own_log(void)
+{
+	_cleanup_buf_ struct buf tag = BUF(BUF_SMALL);
+	bool to_file = *the_conf.maillog_file != '\0';
+	struct log_settings s = { .facility = the_conf.syslog_facility,
+		.hostname = the_conf.myhostname,
+		.file = to_file ? the_conf.maillog_file : NULL,
+		.no_syslog = to_file };
+
+	if (buf_addf(&tag, "%s/postlogd", the_conf.syslog_name) < 0)
+		return;
+	s.tag = buf_cstr(&tag);
+	log_init(&s);
 }
 
 /* Opened before the jail, as root where we are root: the file may lie where only root can write. */
 static int pre_jail(struct service_ctx *ctx, struct why *why)
 {
 	uint64_t mode;
+	int r;
 
-	(void)ctx;
+	ctx->max_use = 0;
+	own_log();
 	if (*the_conf.maillog_file == '\0')
 		return 0;
 	if (!has_prefix(str_of(the_conf.maillog_file), str_of(the_conf.maillog_file_prefixes)))
@@ -87,7 +119,10 @@ static int pre_jail(struct service_ctx *ctx, struct why *why)
 			"bad maillog_file_permissions '%s': use 0600, 0640 or 0644",
 			the_conf.maillog_file_permissions);
 	the_mode = (mode_t)mode;
-	return open_file(why);
+	r = open_file(why);
+	if (r == 0)
+		own_log();
+	return r;
 }
 
 /* The file was moved away: open the new one. Past the jail that may fail; then the process ends and
