@@ -307,13 +307,26 @@ static int failed(const struct report_conf *c, struct report *r)
 	return do_bounce(c, r);
 }
 
+/* The status must be of the class that the call stands for. */
+static void set_class(const struct report_conf *c, struct report *r, const char *call,
+	struct str fallback)
+{
+	struct str status = r->dsn.status;
+
+	if (status.len > 0 && status.ptr[0] == fallback.ptr[0])
+		return;
+	if (status.len > 0)
+		note(c->s.log, NOTE_WARN, "%s: ignoring dsn code \"" STR_FMT "\"", call,
+			STR_ARG(status));
+	r->dsn.status = fallback;
+}
+
 int report_bounce(const struct report_conf *c, const struct report *r)
 {
 	_cleanup_buf_ struct buf text = BUF(TEXT_LIMIT);
 	struct report f = *r;
 
-	if (f.dsn.status.len == 0)
-		f.dsn.status = STR("5.0.0");
+	set_class(c, &f, "bounce_append", STR("5.0.0"));
 	report_filter(c, &f.dsn, &text);
 	if (is_probe(r))
 		return probe(c, &f, f.dsn.status.ptr[0] == '5' ? VERIFY_BOUNCE : VERIFY_DEFER);
@@ -325,8 +338,7 @@ int report_defer(const struct report_conf *c, const struct report *r)
 	_cleanup_buf_ struct buf text = BUF(TEXT_LIMIT);
 	struct report f = *r;
 
-	if (f.dsn.status.len == 0)
-		f.dsn.status = STR("4.0.0");
+	set_class(c, &f, "defer_append", STR("4.0.0"));
 	report_filter(c, &f.dsn, &text);
 	if (is_probe(r))
 		return probe(c, &f, f.dsn.status.ptr[0] == '5' ? VERIFY_BOUNCE : VERIFY_DEFER);
@@ -349,8 +361,7 @@ int report_sent(const struct report_conf *c, const struct report *r)
 	_cleanup_buf_ struct buf text = BUF(TEXT_LIMIT);
 	struct report f = *r;
 
-	if (f.dsn.status.len == 0)
-		f.dsn.status = STR("2.0.0");
+	set_class(c, &f, "sent", STR("2.0.0"));
 	report_filter(c, &f.dsn, &text);
 	if (is_probe(r))
 		return probe(c, &f, VERIFY_OK);
