@@ -70,7 +70,8 @@ int router_settings_from_conf(struct conf *c, const struct notes *n, struct rout
 	struct names names = { NULL };
 	int r;
 
-	*ret = (struct router_conf){ .s.cache_size = CACHE_SIZE };
+	memset(ret, 0, sizeof(*ret));
+	ret->s.cache_size = CACHE_SIZE;
 	r = conf_fill(c, vars, &ret->s, why);
 	if (r == 0)
 		r = conf_fill(c, name_vars, &names, why);
