@@ -125,3 +125,15 @@ struct address_list {
  * @param limit   most tokens looked at
  */
 void address_list_parse(struct str text, size_t limit, struct arena *a, struct address_list *ret);
+
+/**
+ * Split a line of an alias file, "name: value, value".
+ *
+ * @param a           scratch for tokens
+ * @param ret_name    appended: the name in internal form
+ * @param ret_value   appended: the values in external form, ", " between them
+ * @return 0; -EINVAL not "name: value"; -EBADMSG the name has a domain ('@' or '%'); -EMSGSIZE
+ * Source: aliases(5), postalias(1).
+ */
+_must_use_ int address_alias_line(struct str line, struct arena *a, struct buf *ret_name,
+	struct buf *ret_value);

@@ -48,6 +48,11 @@ static int put_tok(struct buf *b, const struct tok *t)
 	return buf_add(b, t->text);
 }
 
+int tok_format(struct buf *b, const struct tok *t)
+{
+	return put_tok(b, t);
+}
+
 /* A stray '<' keeps its distance from a word. */
 static bool blank_before(const struct tok *prev, const struct tok *t)
 {

@@ -38,3 +38,5 @@ static inline bool tok_is(const struct tok *t, char ch)
 void tok_scan(struct str text, size_t limit, struct arena *a, struct toks *ret);
 /** Append tokens of one address in external form; comments are left out. */
 _must_use_ int tok_format_addr(struct buf *b, const struct tok *head);
+/** Append one token, quoted as it needs to be: 0 or -EMSGSIZE. */
+_must_use_ int tok_format(struct buf *b, const struct tok *t);
