@@ -43,8 +43,13 @@ int why_errno(struct why *why, int err, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = fill(why, fmt, ap);
 	va_end(ap);
-	(void)snprintf(why->text + n, sizeof why->text - n, ": %s",
-		strerror_r(-err, room, sizeof room));
+	/* Cut on purpose when the text is full already. */
+	for (const char *p = ": "; *p != '\0' && n + 1 < sizeof why->text; p++)
+		why->text[n++] = *p;
+	for (const char *p = strerror_r(-err, room, sizeof room);
+		*p != '\0' && n + 1 < sizeof why->text;)
+		why->text[n++] = *p++;
+	why->text[n] = '\0';
 	text_printable_cstr(why->text, true);
 	return err;
 }

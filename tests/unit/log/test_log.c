@@ -128,7 +128,7 @@ static void test_cut(void **state)
 
 static void hook(void)
 {
-	(void)truncate(the_path, 0);
+	(void)!truncate(the_path, 0);
 	log_info("hook");
 }
 
