@@ -51,6 +51,7 @@ struct queue_reader {
 	int64_t last_jump;
 	unsigned back_jumps;
 	bool ended;
+	char error[80]; /* what is wrong, after -EBADMSG */
 };
 
 /** Jumps that do not lead past the last jump's target, before a file is given up as a loop. */
@@ -68,6 +69,12 @@ void queue_reader_done(struct queue_reader *r);
  * @return the type; 0 at end of file; -EBADMSG damaged; other negative errno
  */
 _must_use_ int queue_reader_next(struct queue_reader *r, struct str *ret_data);
+/**
+ * Do what a pointer record asks for, in raw reading.
+ *
+ * @return 0; -EBADMSG not a pointer, beyond the end, or one jump back too many
+ */
+_must_use_ int queue_reader_follow(struct queue_reader *r, struct str data);
 /** Go to an absolute offset. */
 void queue_reader_seek(struct queue_reader *r, int64_t offset);
 

@@ -5,6 +5,8 @@
  * The window is as large as the message when that is small, so that most messages cost one pread.
  */
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "queue/message_priv.h"
@@ -33,6 +35,17 @@ void queue_reader_seek(struct queue_reader *r, int64_t offset)
 {
 	r->offset = offset;
 	r->ended = false;
+}
+
+/* Say what is wrong with the file. */
+static int _printf_(2, 3) damaged(struct queue_reader *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(r->error, sizeof(r->error), fmt, ap);
+	va_end(ap);
+	return -EBADMSG;
 }
 
 /* Bytes of the window from r->offset on. */
@@ -72,61 +85,70 @@ static int fill(struct queue_reader *r, size_t need)
 	return 0;
 }
 
-/* Bytes that a record needs in whole, told by its head; 0 when the head is not there in whole. */
-static size_t record_bytes(struct str in)
+/* Type, length of data and length of the head of a record; false when the head is not whole. */
+static bool record_head(struct str in, int *ret_type, size_t *ret_len, size_t *ret_head)
 {
 	size_t len = 0;
 
 	for (size_t i = 1; i < HEAD_MAX && i < in.len; i++) {
 		len |= (size_t)(in.ptr[i] & 0x7f) << (7 * (i - 1));
-		if ((in.ptr[i] & 0x80) == 0)
-			return 1 + i + len;
+		if ((in.ptr[i] & 0x80) != 0)
+			continue;
+		*ret_type = (unsigned char)in.ptr[0];
+		*ret_len = len;
+		*ret_head = 1 + i;
+		return true;
 	}
-	return 0;
+	return false;
 }
 
 /* One record as it lies in the file: type, 0 at the end, or negative errno. */
 static int next_raw(struct queue_reader *r, struct str *ret_data)
 {
 	int type = 0;
-	ssize_t used;
+	size_t len = 0;
+	size_t head = 0;
 	int e = fill(r, HEAD_MAX);
 
 	if (e < 0)
 		return e;
 	if (in_window(r).len == 0)
 		return 0;
-	used = rec_get(in_window(r), r->max, &type, ret_data);
-	if (used == 0) {
-		size_t need = record_bytes(in_window(r));
-
-		if (need == 0 || (int64_t)need > r->msg->size - r->offset)
-			return -EBADMSG;
-		e = fill(r, need);
-		if (e < 0)
-			return e;
-		used = rec_get(in_window(r), r->max, &type, ret_data);
-	}
-	if (used <= 0)
-		return -EBADMSG;
+	if (!record_head(in_window(r), &type, &len, &head))
+		return damaged(r,
+			in_window(r).len < HEAD_MAX ? "unexpected EOF in length, record type %d"
+						    : "too many length bits, record type %d",
+			(unsigned char)in_window(r).ptr[0]);
+	if (type == 0)
+		return damaged(r, "record of type 0");
+	if (r->max != 0 && len > r->max)
+		return damaged(r, "illegal length %zu, record type %d while reading", len, type);
+	if ((int64_t)(head + len) > r->msg->size - r->offset)
+		return damaged(r, "unexpected EOF in data, record type %d length %zu", type, len);
+	e = fill(r, head + len);
+	if (e < 0)
+		return e;
+	if (in_window(r).len < head + len)
+		return damaged(r, "unexpected EOF in data, record type %d length %zu", type, len);
+	*ret_data = str_from(in_window(r).ptr + head, len);
 	r->rec_offset = r->offset;
-	r->offset += used;
+	r->offset += (int64_t)(head + len);
 	return type;
 }
 
-/* Follow a pointer: 0 or -EBADMSG. */
-static int jump(struct queue_reader *r, struct str data)
+int queue_reader_follow(struct queue_reader *r, struct str data)
 {
 	int64_t target;
 
 	if (rec_parse_ptr(data, &target) < 0)
-		return -EBADMSG;
+		return damaged(r, "malformed pointer record value: " STR_FMT,
+			STR_ARG(str_head(data, 32)));
 	if (target == 0)
 		return 0;
 	if (target > r->msg->size)
-		return -EBADMSG;
+		return damaged(r, "pointer beyond the end of the file: %lld", (long long)target);
 	if (target <= r->last_jump && ++r->back_jumps > QUEUE_MAX_BACK_JUMPS)
-		return -EBADMSG;
+		return damaged(r, "too many reverse jump records");
 	r->last_jump = target;
 	r->offset = target;
 	return 0;
@@ -144,7 +166,7 @@ int queue_reader_next(struct queue_reader *r, struct str *ret_data)
 			return type;
 		switch (type) {
 		case REC_PTR: {
-			int e = jump(r, *ret_data);
+			int e = queue_reader_follow(r, *ret_data);
 
 			if (e < 0)
 				return e;

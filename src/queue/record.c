@@ -146,7 +146,6 @@ const char *rec_type_name(int type)
 		{ REC_KILL, "killed_record" },
 		{ REC_RDR, "redirect_to" },
 		{ REC_FLGS, "flags" },
-		{ REC_DELAY, "delay" },
 		{ REC_MESG, "message_content" },
 		{ REC_NORM, "regular_text" },
 		{ REC_DTXT, "padding" },

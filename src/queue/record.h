@@ -80,7 +80,7 @@ _must_use_ int rec_put_line(struct buf *b, struct str line, size_t max);
  *         -EMSGSIZE longer than max
  */
 _must_use_ ssize_t rec_get(struct str in, size_t max, int *ret_type, struct str *ret_data);
-/** Name that postcat prints for a type ("message_size", ...), or NULL. */
+/** Name that postcat prints for a type ("message_size", ...), or NULL. L: see REC_FILT. */
 const char *rec_type_name(int type);
 /** Value of a pointer record: leading blanks, digits; 0 or -EBADMSG. */
 _must_use_ int rec_parse_ptr(struct str data, int64_t *ret);
