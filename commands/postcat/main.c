@@ -23,6 +23,7 @@ struct settings {
 	const char *queue_directory;
 };
 
+static struct conf *the_conf;
 static struct settings the_settings;
 static struct strv the_hashed;
 static struct show_options the_options;
@@ -64,7 +65,7 @@ static void show_named(const char *path)
 /* Pointers need a file that can be read at any place. */
 static int seekable_stdin(void)
 {
-	char block[65536];
+	char block[8192];
 	ssize_t n;
 	size_t total = 0;
 	int fd;
@@ -106,11 +107,11 @@ static void show_queued(const struct queue_settings *q, const char *id)
 
 static void queue_mode(const char *config_dir, char **ids)
 {
-	struct conf *c = derive_command_conf("postcat", config_dir);
 	struct queue_settings q = { 0 };
 	struct why why;
 
-	if (conf_fill(c, vars, &the_settings, &why) < 0)
+	the_conf = derive_command_conf("postcat", config_dir);
+	if (conf_fill(the_conf, vars, &the_settings, &why) < 0)
 		log_fatal("%s", why.text);
 	strv_split(&the_hashed, str_of(the_settings.hash_queue_names), ", \t\r\n");
 	q.hashed = the_hashed.n > 0 ? (const char *const *)the_hashed.v : NULL;
@@ -179,7 +180,9 @@ int main(int argc, char **argv)
 	const char *config_dir = NULL;
 	bool queue = false;
 	int ch;
+	static char name[] = "postcat";
 
+	argv[0] = name; /* as getopt's messages show it */
 	fd_open_std();
 	log_init(&early);
 	while ((ch = getopt(argc, argv, "bc:dehoqrs:v")) > 0)

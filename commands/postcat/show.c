@@ -26,6 +26,7 @@ struct show {
 	bool mid_line;       /* the text record before was an unterminated one */
 	int64_t data_offset; /* of the content; 0: not known */
 	int64_t data_size;
+	bool bad_pointer;
 	int64_t at; /* offset to show: where the search for the record began */
 };
 
@@ -118,6 +119,13 @@ static bool is_header(struct str line)
 	return n < line.len && line.ptr[n] == ':';
 }
 
+/* To the end of the content, when it is known and nothing of it is wanted. */
+static void skip_content(struct show *s)
+{
+	if (s->data_offset > 0 && !s->o->raw)
+		queue_reader_seek(&s->r, s->data_offset + s->data_size);
+}
+
 /* The first line that is neither a header nor the continuation of one begins the body. */
 static void follow_text(struct show *s, struct str line)
 {
@@ -125,13 +133,16 @@ static void follow_text(struct show *s, struct str line)
 		return;
 	if (line.len > 0 && (line.ptr[0] == ' ' || line.ptr[0] == '\t'))
 		return;
-	if (!is_header(line))
-		s->in = IN_BODY;
+	if (is_header(line))
+		return;
+	s->in = IN_BODY;
+	if (!s->o->body)
+		skip_content(s);
 }
 
 static void put_text(struct show *s, int type, struct str data)
 {
-	bool separate = s->o->offset || s->o->type || s->o->verbose;
+	bool separate = s->o->offset || s->o->verbose;
 
 	follow_text(s, data);
 	s->mid_line = type == REC_CONT;
@@ -159,8 +170,8 @@ static void begin_content(struct show *s)
 {
 	put_section(s, REC_MESG, "MESSAGE CONTENTS");
 	s->in = IN_HEADER;
-	if (!s->o->header && !s->o->body && s->data_offset > 0 && !s->o->raw)
-		queue_reader_seek(&s->r, s->data_offset + s->data_size);
+	if (!s->o->header && !s->o->body)
+		skip_content(s);
 }
 
 static void on_size(struct show *s, struct str data)
@@ -185,7 +196,10 @@ static int on_structure(struct show *s, int type, struct str data)
 		return 1;
 	if (s->o->verbose && (s->o->envelope || s->in == IN_HEADER || s->in == IN_BODY))
 		put_named(s, type, rec_type_name(type), data);
-	return type == REC_PTR && !s->o->raw ? queue_reader_follow(&s->r, data) : 0;
+	if (type != REC_PTR || s->o->raw || queue_reader_follow(&s->r, data) == 0)
+		return 0;
+	s->bad_pointer = true;
+	return -EBADMSG;
 }
 
 static void on_record(struct show *s, int type, struct str data)
@@ -265,14 +279,17 @@ int show_file(const struct show_options *o, struct queue_message *m, const char 
 	if (!o->skip && !looks_right(&s)) {
 		log_warn("%s: input is not a valid queue file", name);
 	} else {
-		if (o->envelope)
+		if (o->envelope && !o->skip)
 			(void)fprintf(out, "*** ENVELOPE RECORDS %s ***\n", name);
 		r = run(&s);
 	}
 	if (r == -EBADMSG)
 		log_warn("%s: %s", name, s.r.error);
 	if (r < 0)
-		(void)why_set(why, r, "record read error");
+		(void)why_set(why, r,
+			r == -EBADMSG && s.bad_pointer && o->verbose
+				? "bad pointer record, or input is not seekable"
+				: "record read error");
 	queue_reader_done(&s.r);
 	return r;
 }

@@ -52,6 +52,13 @@ static bool exists(const struct tool *t, const char *queue, struct str id)
 	return access(buf_cstr(&path), F_OK) == 0;
 }
 
+/* One line a message, unless all of them were meant. */
+static void say(const struct tool *t, struct str id, const char *what)
+{
+	if (!t->quiet)
+		log_info(STR_FMT ": %s", STR_ARG(id), what);
+}
+
 static bool delete_one(struct tool *t, const char *queue, struct str id)
 {
 	static const char *const logs[] = { QUEUE_BOUNCE, QUEUE_DEFER, QUEUE_TRACE };
@@ -64,7 +71,7 @@ static bool delete_one(struct tool *t, const char *queue, struct str id)
 			id);
 	if (!succeeded(queue_remove(&t->queues, str_of(queue), id), "remove", queue, id))
 		return false;
-	log_info(STR_FMT ": removed", STR_ARG(id));
+	say(t, id, "removed");
 	t->deleted++;
 	return true;
 }
@@ -75,7 +82,7 @@ static bool move_one(struct tool *t, const char *queue, const char *to, struct s
 	if (!succeeded(queue_move(&t->queues, id, str_of(queue), str_of(to), NULL), "rename", queue,
 		    id))
 		return false;
-	log_info(STR_FMT ": %s", STR_ARG(id), said);
+	say(t, id, said);
 	++*counter;
 	return true;
 }
@@ -101,9 +108,11 @@ static bool expire_one(struct tool *t, const char *queue, struct str id)
 	queue_path(&t->queues, &path, str_of(queue), id);
 	if (lstat(buf_cstr(&path), &st) < 0 || !S_ISREG(st.st_mode))
 		return false;
+	if ((st.st_mode & QUEUE_MODE_EXPIRE) != 0)
+		return true;
 	if (chmod(buf_cstr(&path), (st.st_mode & 07777) | QUEUE_MODE_EXPIRE) < 0)
 		return succeeded(-errno, "change mode of", queue, id);
-	log_info(STR_FMT ": expired", STR_ARG(id));
+	say(t, id, "expired");
 	t->expired++;
 	return true;
 }
@@ -166,6 +175,7 @@ void act_on_all(struct tool *t, enum action what, char *const *queues)
 {
 	const char *queue;
 
+	t->quiet = true;
 	for (size_t n = 0; (queue = nth_queue(what, queues, n)) != NULL; n++) {
 		_cleanup_(queue_scan_closep) struct queue_scan *s = NULL;
 		struct str id;
@@ -176,4 +186,5 @@ void act_on_all(struct tool *t, enum action what, char *const *queues)
 		if (r < 0)
 			log_fatal("scan queue %s: %s", queue, strerrordesc_np(-r));
 	}
+	t->quiet = false;
 }

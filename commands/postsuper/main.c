@@ -28,6 +28,7 @@ static const struct conf_var vars[] = {
 	CV_END,
 };
 
+static struct conf *the_conf;
 static struct settings the_settings;
 static struct strv the_hashed;
 static struct tool the_tool;
@@ -142,15 +143,15 @@ static void incomplete(void)
 
 static void configure(const char *config_dir)
 {
-	struct conf *c = derive_command_conf("postsuper", config_dir);
 	struct stat st;
 	struct why why;
 	uid_t uid;
 	gid_t gid;
 	gid_t setgid_gid;
 
-	if (conf_fill(c, vars, &the_settings, &why) < 0 ||
-		derive_owner(c, &uid, &gid, &setgid_gid, &why) < 0)
+	the_conf = derive_command_conf("postsuper", config_dir);
+	if (conf_fill(the_conf, vars, &the_settings, &why) < 0 ||
+		derive_owner(the_conf, &uid, &gid, &setgid_gid, &why) < 0)
 		log_fatal("%s", why.text);
 	strv_split(&the_hashed, str_of(the_settings.hash_queue_names), ", \t\r\n");
 	the_tool.queues = (struct queue_settings){
@@ -219,8 +220,10 @@ static void run(char *const *names)
 	report("Deleted", t->deleted, asked(ACT_DELETE, ACT_DELETE));
 	report("Force-expired", t->expired, asked(ACT_EXPIRE, ACT_EXPIRE_RELEASE));
 	report("Placed on hold", t->held, asked(ACT_HOLD, ACT_HOLD));
-	report("Released from hold", t->released, asked(ACT_RELEASE, ACT_RELEASE));
+	report("Released from hold", t->released, asked(ACT_RELEASE, ACT_EXPIRE_RELEASE));
 	report("Renamed to match inode number", t->renamed, false);
+	if (t->renamed > 0)
+		log_warn("QUEUE FILE NAMES WERE CHANGED TO MATCH INODE NUMBERS");
 }
 
 int main(int argc, char **argv)
@@ -230,7 +233,9 @@ int main(int argc, char **argv)
 		.no_syslog = true };
 	const char *config_dir = NULL;
 	int verbose = 0;
+	static char name[] = "postsuper";
 
+	argv[0] = name; /* as getopt's messages show it */
 	fd_open_std();
 	log_init(&early);
 	the_actions = mem_array((size_t)argc, sizeof(*the_actions));

@@ -15,6 +15,7 @@ struct tool {
 	bool purge;     /* -p */
 	bool structure; /* -s or -S */
 	bool redundant; /* -S: inodes of long ids count too */
+	bool quiet;     /* no line for each message */
 	unsigned long requeued, deleted, expired, held, released, renamed;
 };
 

@@ -14,17 +14,20 @@
 
 #define TOO_MANY_PROBES "Too many address verification requests"
 
+struct str qmgr_show(const struct qmgr *q, struct buf *b, struct str address)
+{
+	bool internal = strcmp(q->conf.info_log_address_format, "internal") == 0;
+
+	return internal || address_quote(b, address) < 0 ? address : buf_str(b);
+}
+
 static void log_active(const struct qmgr *q, const struct message *m)
 {
-	_cleanup_buf_ struct buf from = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+	struct str from = qmgr_show(q, &b, m->env.sender);
 
-	if (strcmp(q->conf.info_log_address_format, "internal") == 0 ||
-		address_quote(&from, m->env.sender) < 0) {
-		buf_clear(&from);
-		(void)buf_add(&from, m->env.sender);
-	}
-	log_info("%s: from=<%s>, size=%lld, nrcpt=%zu (queue active)", m->id, buf_cstr(&from),
-		(long long)m->env.size.cont_length, m->env.n_rcpt);
+	log_info("%s: from=<" STR_FMT ">, size=%lld, nrcpt=%zu (queue active)", m->id,
+		STR_ARG(from), (long long)m->env.size.cont_length, m->env.n_rcpt);
 }
 
 static struct transport *transport_of(struct qmgr *q, struct str name)
@@ -57,11 +60,11 @@ static void destination_key(const struct qmgr *q, const struct transport *t, con
 
 		if (!address_split_ext(p.local, str_of(q->conf.recipient_delimiter), &user, &ext))
 			user = p.local;
-		(void)text_lower(b, user);
+		check(text_lower(b, user) == 0);
 		buf_putc(b, '@');
 	}
 	if (str_chr(r->nexthop, ' ') < 0)
-		(void)text_lower(b, r->nexthop);
+		check(text_lower(b, r->nexthop) == 0);
 	else
 		buf_put(b, r->nexthop);
 }

@@ -9,6 +9,9 @@
 #include "base/mem.h"
 #include "base/num.h"
 
+/* Longest record that an envelope may hold; what is longer was not written by cleanup. */
+#define MAX_RECORD ((size_t)512 * 1024)
+
 /* The state of a pass. */
 struct pass {
 	struct queue_reader r;
@@ -357,6 +360,7 @@ int envelope_read(struct queue_message *m, size_t max, struct arena *a, struct a
 
 	check(max > 0);
 	queue_reader_init(&p.r, m, 0, false);
+	p.r.max = MAX_RECORD;
 	r = run(&p);
 	if (r == 0)
 		r = check_complete(&p);
@@ -383,6 +387,7 @@ int envelope_more(struct queue_message *m, struct envelope *e, size_t max, struc
 
 	check(max > 0);
 	queue_reader_init(&p.r, m, e->next, false);
+	p.r.max = MAX_RECORD;
 	r = run(&p);
 	queue_reader_done(&p.r);
 	if (r < 0)

@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "address/address.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "delivery/bounce_client.h"
@@ -218,14 +217,10 @@ static bool is_expired(const struct finish *f)
 
 static void log_expired(const struct finish *f)
 {
-	_cleanup_buf_ struct buf from = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+	struct str from = qmgr_show(f->q, &b, f->m->env.sender);
 
-	if (strcmp(f->q->conf.info_log_address_format, "internal") == 0 ||
-		address_quote(&from, f->m->env.sender) < 0) {
-		buf_clear(&from);
-		(void)buf_add(&from, f->m->env.sender);
-	}
-	log_info("%s: from=<%s>, status=%s, returned to sender", f->m->id, buf_cstr(&from),
+	log_info("%s: from=<" STR_FMT ">, status=%s, returned to sender", f->m->id, STR_ARG(from),
 		f->m->force_expired ? "force-expired" : "expired");
 }
 

@@ -105,7 +105,7 @@ static void take_hints(struct load *l, struct message *m, struct queue_message *
 	if (m->flush && fchmod(queue_message_fd(f), mode & ~(unsigned)QUEUE_MODE_FLUSH) < 0)
 		log_warn("%s: clear flush hint: %m", l->id);
 	if (!m->bounce_now)
-		(void)queue_remove(&l->q->queues, STR(QUEUE_DEFER), str_of(l->id));
+		IGNORE(queue_remove(&l->q->queues, STR(QUEUE_DEFER), str_of(l->id)));
 }
 
 /* What the end of a probe or notification means for the file is noted while it is open. */

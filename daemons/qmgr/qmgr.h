@@ -153,6 +153,8 @@ size_t load_limit(const struct qmgr *q);
 void route_recipients(const struct qmgr *q, struct message *m, struct arena *a, bool first);
 
 /* active.c */
+/** An address as info_log_address_format wants it; may use `b`. */
+struct str qmgr_show(const struct qmgr *q, struct buf *b, struct str address);
 /** A message was loaded. */
 void active_add(struct qmgr *q, struct message *m);
 /** Further recipients were loaded, or `err`. */
