@@ -58,6 +58,19 @@ struct intake_status_text {
 };
 const struct intake_status_text *intake_status_text(unsigned status);
 
+/** What a message in trouble needs to be returned to its sender. */
+struct intake_bounce {
+	const char *id; /* an unfinished queue file in incoming/, written out */
+	struct timeval arrival;
+	struct str sender; /* internal form */
+	struct str encoding;
+	int64_t sendopts;
+	struct str dsn;    /* "5.7.1" */
+	struct str reason; /* "no way" */
+};
+/** Log every recipient of the file as bounced and have the message returned: 0 or negative errno. */
+typedef int (*intake_bounce_fn)(void *ctx, const struct intake_bounce *b);
+
 /** Settings, named after the parameters; strings live as long as the conf. */
 struct intake_settings {
 	const char *myhostname, *myorigin, *mail_name;
@@ -66,7 +79,8 @@ struct intake_settings {
 	const char *canonical_classes, *sender_canonical_classes, *recipient_canonical_classes;
 	const char *masquerade_domains, *masquerade_exceptions, *masquerade_classes;
 	const char *virtual_alias_maps;
-	int64_t virtual_alias_recursion_limit, virtual_alias_expansion_limit, virtual_alias_address_length_limit;
+	int64_t virtual_alias_recursion_limit, virtual_alias_expansion_limit,
+		virtual_alias_address_length_limit;
 	const char *propagate_unmatched_extensions;
 	const char *header_checks, *mime_header_checks, *nested_header_checks, *body_checks;
 	int64_t body_checks_size_limit;
@@ -81,14 +95,19 @@ struct intake_settings {
 	usec_t delay_warning_time;
 	bool always_add_missing_headers, enable_original_recipient, strict_7bit_headers;
 	bool strict_8bitmime, strict_8bitmime_body, strict_mime_encoding_domain;
-	bool disable_mime_input_processing, detect_8bit_encoding_header, force_mime_input_conversion;
-	bool cleanup_replace_stray_cr_lf, smtputf8_enable, soft_bounce;
-	const char *cleanup_mask_stray_cr_lf;
-	const char *qmgr_path;            /* public/qmgr, triggered after a message */
+	bool disable_mime_input_processing, detect_8bit_encoding_header,
+		force_mime_input_conversion;
+	bool cleanup_replace_stray_cr_lf, smtputf8_enable;
+	bool tls_required_enable, requiretls_enable, requiretls_esmtp_header;
+	const char *non_empty_end_of_header_action;
+	bool info_address_internal; /* info_log_address_format = internal */
+	const char *qmgr_path;      /* public/qmgr, triggered after a message; NULL: not */
+	intake_bounce_fn bounce;    /* for INTAKE_BOUNCE; NULL: the status is returned as it is */
+	void *bounce_ctx;
 	const struct queue_settings *queue;
 	const struct router *router;
 	const struct table_settings *tables;
-	const struct notes *log;          /* receives complete log lines "ID: message-id=..." */
+	const struct notes *log; /* receives complete log lines "ID: message-id=..." */
 };
 
 struct intake_conf;
@@ -108,6 +127,8 @@ struct intake;
  */
 _must_use_ int intake_open(const struct intake_conf *c, unsigned flags, struct intake **ret,
 	struct why *why);
+/** The flags of the protocol, when they come after the id was told; before the first record. */
+void intake_set_flags(struct intake *it, unsigned flags);
 /** The queue id, valid until intake_free(). */
 const char *intake_id(const struct intake *it);
 /** Flags that may still be set before the content: HOLD, DISCARD. */

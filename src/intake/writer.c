@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * intake/writer.c — a queue file that is being written.
+ */
+#include "intake/writer.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+
+/* The buffer goes to the file when it has grown to this. */
+#define FLUSH_BYTES ((size_t)512 * 1024)
+/* A record is at most REC_MAX and its head. */
+#define BUFFER_MAX (FLUSH_BYTES + REC_MAX + 16)
+
+struct writer {
+	const struct queue_settings *q;
+	struct queue_file file; /* fd -1: closed */
+	bool exists;            /* to be removed unless committed */
+	int64_t limit;
+	int64_t written;
+	struct buf buf;
+	int error;
+};
+
+int writer_open(const struct queue_settings *q, int64_t limit, struct writer **ret, struct why *why)
+{
+	static const struct rec_size none;
+	struct writer *w = mem_new(struct writer);
+	int r = queue_create(q, STR(QUEUE_INCOMING), 0600, &w->file, why);
+
+	if (r < 0) {
+		free(w);
+		return r;
+	}
+	w->q = q;
+	w->exists = true;
+	w->limit = limit;
+	w->buf = BUF(BUFFER_MAX);
+	rec_put_size(&w->buf, &none);
+	*ret = w;
+	return 0;
+}
+
+const char *writer_id(const struct writer *w)
+{
+	return w->file.id;
+}
+
+struct timeval writer_created(const struct writer *w)
+{
+	return w->file.created;
+}
+
+int64_t writer_offset(const struct writer *w)
+{
+	return w->written + (int64_t)w->buf.len;
+}
+
+int writer_error(const struct writer *w)
+{
+	return w->error;
+}
+
+int writer_flush(struct writer *w)
+{
+	int r;
+
+	if (w->error < 0 || w->buf.len == 0)
+		return w->error;
+	r = fd_write_all(w->file.fd, buf_str(&w->buf));
+	if (r < 0)
+		w->error = r;
+	w->written += (int64_t)w->buf.len;
+	buf_clear(&w->buf);
+	return r;
+}
+
+void writer_put(struct writer *w, int type, struct str data)
+{
+	int r;
+
+	if (w->error < 0)
+		return;
+	r = rec_put(&w->buf, type, data);
+	if (r < 0)
+		w->error = r == -EMSGSIZE ? -EFBIG : r;
+	else if (w->limit > 0 && writer_offset(w) > w->limit)
+		w->error = -EFBIG;
+	else if (w->buf.len >= FLUSH_BYTES)
+		w->error = writer_flush(w);
+}
+
+static int put_size(struct writer *w, const struct rec_size *size)
+{
+	_cleanup_buf_ struct buf head = BUF(BUF_SMALL);
+
+	rec_put_size(&head, size);
+	if (w->written > 0)
+		return fd_pwrite_all(w->file.fd, buf_str(&head), 0);
+	check(w->buf.len >= head.len);
+	memcpy(w->buf.ptr, head.ptr, head.len);
+	return 0;
+}
+
+static int settle(struct writer *w, struct str queue)
+{
+	int r = 0;
+
+	if (!str_eq(queue, STR(QUEUE_INCOMING)))
+		r = queue_move(w->q, str_of(w->file.id), STR(QUEUE_INCOMING), queue, NULL);
+	if (r == 0 && fchmod(w->file.fd, QUEUE_MODE_READY) < 0)
+		r = -errno;
+	if (r == 0)
+		r = fd_sync(w->file.fd);
+	if (r < 0)
+		(void)!queue_remove(w->q, queue, str_of(w->file.id));
+	return r;
+}
+
+int writer_commit(struct writer *w, const struct rec_size *size, struct str queue, struct why *why)
+{
+	int r = w->error;
+
+	if (r == 0)
+		r = put_size(w, size);
+	if (r == 0)
+		r = writer_flush(w);
+	if (r == 0)
+		r = settle(w, queue);
+	if (r == 0) {
+		r = fd_close_checked(TAKE_FD(w->file.fd));
+		if (r < 0)
+			(void)!queue_remove(w->q, queue, str_of(w->file.id));
+	}
+	if (r < 0) {
+		w->error = r;
+		return why_errno(why, r, "write queue file");
+	}
+	w->exists = false;
+	return 0;
+}
+
+void writer_free(struct writer *w)
+{
+	if (w == NULL)
+		return;
+	fd_close(w->file.fd);
+	if (w->exists)
+		(void)!queue_remove(w->q, STR(QUEUE_INCOMING), str_of(w->file.id));
+	buf_done(&w->buf);
+	free(w);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * intake/writer.h — where the records of a new message go. The only place that knows that it is a file.
+ *
+ * Bytes gather in memory and reach the file in few writes; a small message takes one. The first
+ * record is the size record, a place holder until writer_commit() knows its values. Errors are
+ * remembered: after one, puts do nothing and commit fails.
+ */
+#pragma once
+
+#include "queue/dir.h"
+#include "queue/record.h"
+
+struct writer;
+
+/**
+ * Create the message in incoming/.
+ *
+ * @param q       queue layout
+ * @param limit   most bytes of the file (message_size_limit); 0: no limit
+ * @return 0; negative errno with why
+ * Blocks: on disk.
+ */
+_must_use_ int writer_open(const struct queue_settings *q, int64_t limit, struct writer **ret,
+	struct why *why);
+/** The queue id. */
+const char *writer_id(const struct writer *w);
+/** The time that the id tells. */
+struct timeval writer_created(const struct writer *w);
+/** Append one record. */
+void writer_put(struct writer *w, int type, struct str data);
+/** Bytes so far: the offset of the next record. */
+int64_t writer_offset(const struct writer *w);
+/** 0; -EFBIG over the limit; another negative errno. */
+int writer_error(const struct writer *w);
+/**
+ * Write everything out without finishing, so that another process can read the file.
+ *
+ * @return 0 or writer_error()
+ */
+_must_use_ int writer_flush(struct writer *w);
+/**
+ * Finish: size record, queue, mode 0700, fsync, close. When it returns 0 the message is on stable
+ * storage; otherwise the file is removed.
+ *
+ * @param queue   QUEUE_INCOMING or QUEUE_HOLD
+ */
+_must_use_ int writer_commit(struct writer *w, const struct rec_size *size, struct str queue,
+	struct why *why);
+/** Remove what was not committed; free. NULL is accepted. */
+void writer_free(struct writer *w);
