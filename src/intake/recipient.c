@@ -76,8 +76,8 @@ static void bcc_lookup(struct intake *it, const struct tables *t, struct str key
 
 	if ((it->flags & INTAKE_BCC_OK) == 0 || t->n == 0 || key.len == 0)
 		return;
-	switch (address_lookup(it->s->router, t, key, AL_LOCAL_PART | AL_WITH_AT_DOMAIN, &value,
-		NULL, &why)) {
+	switch (address_lookup(it->s->router, t, key, AL_LOCAL_PART | AL_DOMAIN, &value, NULL,
+		&why)) {
 	case LOOKUP_FOUND:
 		recipient_bcc(it, arena_str(it->scratch, buf_str(&value)));
 		break;
