@@ -115,7 +115,6 @@ static void retry_one(struct qmgr *q, struct message *m, const struct recipient 
 	struct route to = { .transport = STR(RETRY_TRANSPORT), .address = route->address };
 	struct recipient r = *rcpt;
 
-	m->failed = true;
 	if (str_eq(route->transport, STR(RETRY_TRANSPORT))) {
 		r.address = route->address;
 		notify_defer(q, m, &r, dsn, text);
@@ -229,7 +228,7 @@ void active_divert(struct qmgr *q, struct request *r, struct str dsn, struct str
 		from.address = r->rcpt[i].address;
 		retry_one(q, m, &r->rcpt[i], &from, dsn, text);
 	}
-	active_request_done(q, r, true);
+	active_request_done(q, r, false);
 }
 
 /* As active_divert for what waits at the retry transport itself. */

@@ -18,6 +18,8 @@
 #define MAX_WAITING 8
 /* A ready agent is kept this long without work: others may want its place. */
 #define IDLE_TIME (2 * USEC_PER_SEC)
+/* Bytes of an agent's reason that are repeated for what waits behind it. */
+#define MAX_REASON 2000
 /* When the socket's queue is full. */
 #define CONNECT_RETRY 0.1
 
@@ -155,6 +157,7 @@ static void on_answer(struct agent *a, struct attr_list *l, struct arena *arena)
 	struct request *r = TAKE(a->request);
 	struct destination *d = r->e.dest;
 	struct request_result res;
+	_cleanup_buf_ struct buf why = BUF(BUF_SMALL);
 	bool failed;
 
 	a->state = AGENT_ANSWERED;
@@ -164,7 +167,9 @@ static void on_answer(struct agent *a, struct attr_list *l, struct arena *arena)
 		res = (struct request_result){ .status = -1 };
 	}
 	failed = res.dsn.status.len > 0;
-	if (sched_finish(&r->e, failed ? SCHED_FAILED : SCHED_OK, res.dsn.status, res.dsn.reason,
+	buf_putf(&why, "delivery temporarily suspended: " STR_FMT,
+		STR_ARG(str_head(res.dsn.reason, MAX_REASON)));
+	if (sched_finish(&r->e, failed ? SCHED_FAILED : SCHED_OK, res.dsn.status, buf_str(&why),
 		    clock_now()))
 		active_drain(q, d);
 	active_request_done(q, r, res.status != 0);
