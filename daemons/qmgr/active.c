@@ -26,8 +26,10 @@ static void log_active(const struct qmgr *q, const struct message *m)
 	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
 	struct str from = qmgr_show(q, &b, m->env.sender);
 
-	log_info("%s: from=<" STR_FMT ">, size=%lld, nrcpt=%zu (queue active)", m->id,
-		STR_ARG(from), (long long)m->env.size.cont_length, m->env.n_rcpt);
+	/* The count of the size record includes those that are done. */
+	log_info("%s: from=<" STR_FMT ">, size=%lld, nrcpt=%lld (queue active)", m->id,
+		STR_ARG(from), (long long)m->env.size.cont_length,
+		(long long)MAX(m->env.size.rcpt_count, (int64_t)m->env.n_rcpt));
 }
 
 static struct transport *transport_of(struct qmgr *q, struct str name)
@@ -158,13 +160,33 @@ static void assign_one(struct qmgr *q, struct message *m, const struct recipient
 	}
 }
 
+/* A notification to the postmaster that could not be delivered ends here; the mark is in the file. */
+static void log_discarded(const struct qmgr *q, const struct message *m, const struct recipient *r)
+{
+	_cleanup_buf_ struct buf line = BUF(BUF_MEDIUM);
+	const struct report report = {
+		.rcpt = r,
+		.relay = STR("none"),
+		.stats.incoming_arrival = m->env.arrival,
+		.stats.active_arrival = m->activated,
+		.dsn = { .status = STR("2.0.0"),
+			.reason = STR("undeliverable postmaster notification discarded") },
+	};
+
+	report_format(q->report, &line, &report, "sent");
+	log_info("%s: %s", m->id, buf_cstr(&line));
+}
+
 void active_assign(struct qmgr *q, struct message *m)
 {
 	m->in_memory = m->rcpts.n;
 	q->n_rcpt += m->in_memory;
-	for (size_t i = 0; i < m->rcpts.n; i++)
+	for (size_t i = 0; i < m->rcpts.n; i++) {
 		if (!m->routes[i].discard)
 			assign_one(q, m, &m->rcpts.v[i], &m->routes[i]);
+		else if (m->env.redirect.len == 0)
+			log_discarded(q, m, &m->rcpts.v[i]);
+	}
 }
 
 void active_add(struct qmgr *q, struct message *m)

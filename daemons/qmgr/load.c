@@ -116,7 +116,6 @@ static void discard_double_bounce(struct load *l, struct message *m, struct queu
 	for (size_t i = 0; i < m->rcpts.n; i++) {
 		if (!m->routes[i].discard)
 			continue;
-		log_warn("%s: undeliverable postmaster notification discarded", l->id);
 		if (queue_message_mark_done(f, m->rcpts.v[i].offset) < 0)
 			log_warn("%s: mark recipient done: %m", l->id);
 	}
