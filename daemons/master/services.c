@@ -116,13 +116,6 @@ void master_clean_environment(const struct master *m)
 	_cleanup_buf_ struct buf socket = BUF(BUF_SMALL);
 	bool own_log = m->set.maillog_file[0] != '\0';
 
-	set_env("MAIL_CONFIG", m->config_dir);
-	set_env("MAIL_LOGTAG", m->set.syslog_name);
-	if (buf_addf(&socket, "%s/public/%s", m->set.queue_directory, m->set.postlog_service_name) <
-		0)
-		log_fatal("queue_directory is too long");
-	set_env("POSTLOG_SERVICE", own_log ? buf_cstr(&socket) : NULL);
-	set_env("POSTLOG_HOSTNAME", own_log ? m->set.myhostname : NULL);
 	if (strv_split_braces(&words, str_of(m->set.import_environment), ", \t\r\n") < 0)
 		log_fatal("import_environment: unbalanced braces");
 	for (char **e = environ; *e != NULL; e++) {
@@ -135,6 +128,14 @@ void master_clean_environment(const struct master *m)
 		import_word(kept.v[i]);
 	for (size_t i = 0; i < words.n; i++)
 		import_word(words.v[i]);
+	/* What our own programs must know is theirs whatever the list says. */
+	set_env("MAIL_CONFIG", m->config_dir);
+	set_env("MAIL_LOGTAG", m->set.syslog_name);
+	if (buf_addf(&socket, "%s/public/%s", m->set.queue_directory, m->set.postlog_service_name) <
+		0)
+		log_fatal("queue_directory is too long");
+	set_env("POSTLOG_SERVICE", own_log ? buf_cstr(&socket) : NULL);
+	set_env("POSTLOG_HOSTNAME", own_log ? m->set.myhostname : NULL);
 }
 
 static struct service_state *state_new(struct master *m)

@@ -27,9 +27,6 @@ struct postlogd_conf {
 	const char *maillog_file;
 	const char *maillog_file_prefixes;
 	const char *maillog_file_permissions;
-	const char *syslog_name;
-	const char *syslog_facility;
-	const char *myhostname;
 };
 
 static struct postlogd_conf the_conf;
@@ -41,9 +38,6 @@ static const struct conf_var vars[] = {
 	CV_STR(struct postlogd_conf, maillog_file),
 	CV_STR(struct postlogd_conf, maillog_file_prefixes),
 	CV_STR(struct postlogd_conf, maillog_file_permissions),
-	CV_STR(struct postlogd_conf, syslog_name),
-	CV_STR(struct postlogd_conf, syslog_facility),
-	CV_STR(struct postlogd_conf, myhostname),
 	CV_END,
 };
 
@@ -83,30 +77,12 @@ static int open_file(struct why *why)
 	return 0;
 }
 
-/* Our own lines must not come back to us through our own socket. */
-static void own_log(void)
-{
-	_cleanup_buf_ struct buf tag = BUF(BUF_SMALL);
-	bool to_file = *the_conf.maillog_file != '\0';
-	struct log_settings s = { .facility = the_conf.syslog_facility,
-		.hostname = the_conf.myhostname,
-		.file = to_file ? the_conf.maillog_file : NULL,
-		.no_syslog = to_file };
-
-	if (buf_addf(&tag, "%s/postlogd", the_conf.syslog_name) < 0)
-		return;
-	s.tag = buf_cstr(&tag);
-	log_init(&s);
-}
-
 /* Opened before the jail, as root where we are root: the file may lie where only root can write. */
 static int pre_jail(struct service_ctx *ctx, struct why *why)
 {
 	uint64_t mode;
-	int r;
 
 	ctx->max_use = 0;
-	own_log();
 	if (*the_conf.maillog_file == '\0')
 		return 0;
 	if (!has_prefix(str_of(the_conf.maillog_file), str_of(the_conf.maillog_file_prefixes)))
@@ -119,10 +95,7 @@ static int pre_jail(struct service_ctx *ctx, struct why *why)
 			"bad maillog_file_permissions '%s': use 0600, 0640 or 0644",
 			the_conf.maillog_file_permissions);
 	the_mode = (mode_t)mode;
-	r = open_file(why);
-	if (r == 0)
-		own_log();
-	return r;
+	return open_file(why);
 }
 
 /* The file was moved away: open the new one. Past the jail that may fail; then the process ends and

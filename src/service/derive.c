@@ -35,7 +35,8 @@ static char *get(const struct conf *c, const char *name)
 	return value;
 }
 
-void derive_log_tag(const struct conf *c, const char *tag, bool write_file, bool to_stderr)
+static void set_log(const struct conf *c, const char *tag, bool use_socket, bool write_file,
+	bool to_stderr)
 {
 	_cleanup_free_ char *facility = get(c, "syslog_facility");
 	_cleanup_free_ char *file = get(c, "maillog_file");
@@ -43,14 +44,15 @@ void derive_log_tag(const struct conf *c, const char *tag, bool write_file, bool
 	_cleanup_free_ char *queue = get(c, "queue_directory");
 	_cleanup_free_ char *service = get(c, "postlog_service_name");
 	_cleanup_buf_ struct buf socket = BUF(BUF_SMALL);
-	struct log_settings s = {
-		.tag = tag, .facility = facility, .hostname = host, .to_stderr = to_stderr
-	};
+	struct log_settings s = { .tag = tag,
+		.facility = facility,
+		.hostname = host,
+		.to_stderr = to_stderr };
 
 	if (buf_addf(&socket, "%s/public/%s", queue, service) < 0)
 		log_fatal("queue_directory is too long");
 	if (file[0] != '\0') {
-		s.postlog_socket = buf_cstr(&socket);
+		s.postlog_socket = use_socket ? buf_cstr(&socket) : NULL;
 		s.file = write_file ? file : NULL;
 		s.no_syslog = true;
 	}
@@ -59,14 +61,34 @@ void derive_log_tag(const struct conf *c, const char *tag, bool write_file, bool
 		log_warn("unknown syslog_facility \"%s\": using \"mail\"", facility);
 }
 
-void derive_log(const struct conf *c, const char *program, bool write_file, bool to_stderr)
+/* "$syslog_name/program" */
+static char *tag_of(const struct conf *c, const char *program)
 {
 	_cleanup_free_ char *name = get(c, "syslog_name");
 	_cleanup_buf_ struct buf tag = BUF(BUF_SMALL);
 
 	if (buf_addf(&tag, "%s/%s", name, program) < 0)
 		log_fatal("syslog_name is too long");
-	derive_log_tag(c, buf_cstr(&tag), write_file, to_stderr);
+	return buf_take(&tag);
+}
+
+void derive_log_tag(const struct conf *c, const char *tag, bool write_file, bool to_stderr)
+{
+	set_log(c, tag, true, write_file, to_stderr);
+}
+
+void derive_log(const struct conf *c, const char *program, bool write_file, bool to_stderr)
+{
+	_cleanup_free_ char *tag = tag_of(c, program);
+
+	set_log(c, tag, true, write_file, to_stderr);
+}
+
+void derive_log_direct(const struct conf *c, const char *program, bool to_stderr)
+{
+	_cleanup_free_ char *tag = tag_of(c, program);
+
+	set_log(c, tag, false, true, to_stderr);
 }
 
 static void set(struct conf *c, const char *name, const char *value)

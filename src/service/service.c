@@ -84,7 +84,7 @@ static const char *base_name(const char *path)
 }
 
 /* Until main.cf is read, the environment that master made says where lines go. */
-static void early_log(const char *program)
+static void early_log(const char *program, bool is_logger)
 {
 	const char *name = getenv("MAIL_LOGTAG");
 	_cleanup_buf_ struct buf tag = BUF(BUF_SMALL);
@@ -95,6 +95,8 @@ static void early_log(const char *program)
 	if (buf_addf(&tag, "%s/%s", name == NULL ? "postfix" : name, program) == 0)
 		s.tag = buf_cstr(&tag);
 	if (s.postlog_socket != NULL && s.postlog_socket[0] == '\0')
+		s.postlog_socket = NULL;
+	if (is_logger)
 		s.postlog_socket = NULL;
 	s.no_syslog = s.postlog_socket != NULL;
 	log_init(&s);
@@ -332,11 +334,13 @@ void service_main(int argc, char **argv, const struct service *def)
 	/* Never freed: workers and exit handlers may look at it to the last. */
 	struct run *run = mem_new(struct run);
 	const char *program = base_name(argc > 0 ? argv[0] : def->name);
+	/* The datagram service is postlogd: its lines must not come back to it. */
+	bool is_logger = def->kind == SERVICE_DGRAM;
 	struct why why;
 
 	fd_open_std();
 	ignore_signals();
-	early_log(program);
+	early_log(program, is_logger);
 	log_fatal_pause(1);
 	if (getenv("MAIL_VERBOSE") != NULL)
 		log_set_verbose(1);
@@ -350,7 +354,10 @@ void service_main(int argc, char **argv, const struct service *def)
 	run->ctx.args = run->opt.args;
 	run->ctx.stand_alone = run->opt.stand_alone;
 	load_conf(run, program);
-	derive_log(run->ctx.conf, program, false, run->opt.to_stderr);
+	if (is_logger)
+		derive_log_direct(run->ctx.conf, program, run->opt.to_stderr);
+	else
+		derive_log(run->ctx.conf, program, false, run->opt.to_stderr);
 	fill_conf(run);
 	apply_limits(run);
 	check_requirements(run);
