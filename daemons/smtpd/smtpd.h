@@ -36,10 +36,10 @@ struct smtpd_conf {
 	const char *cleanup_service_name, *flush_service_name, *anvil_service_name;
 	const char *address_verify_sender, *double_bounce_sender, *default_verp_delimiters;
 	const char *verp_delimiter_filter, *notify_classes, *error_notice_recipient;
-	const char *dns_servers, *mail_owner, *mynetworks_style, *compatibility_level;
+	const char *dns_servers, *mail_owner;
 	const char *smtpd_tls_security_level, *smtpd_milters, *smtpd_milter_maps,
 		*smtpd_proxy_filter;
-	const char *smtpd_upstream_proxy_protocol;
+	const char *smtpd_upstream_proxy_protocol, *parent_domain_matches_subdomains;
 	int64_t line_length_limit, message_size_limit, queue_minfree;
 	int64_t smtpd_recipient_limit, smtpd_recipient_overshoot_limit;
 	int64_t smtpd_soft_error_limit, smtpd_hard_error_limit, smtpd_junk_command_limit;
@@ -53,7 +53,7 @@ struct smtpd_conf {
 	bool smtputf8_enable, strict_smtputf8, strict_rfc821_envelopes, smtpd_peername_lookup;
 	bool smtpd_client_port_logging, smtpd_forbid_unauth_pipelining, smtpd_per_request_deadline;
 	bool soft_bounce, smtpd_hide_client_session, smtpd_sasl_auth_enable, smtpd_tls_wrappermode;
-	bool smtpd_enforce_tls, smtpd_delay_reject;
+	bool smtpd_enforce_tls, smtpd_use_tls, smtpd_delay_reject;
 };
 
 /** What may be left out of the EHLO reply, and then does not work either. */
@@ -110,7 +110,7 @@ struct smtpd {
 	struct access_settings as;
 	struct access *access;
 	struct net_addr own[2 * ROUTER_MAX_ADDRS];
-	struct intake_settings *is;
+	struct strv class_texts;    /* definitions of restriction classes */
 	struct intake_conf *intake; /* NULL: messages go to cleanup_path */
 	const char *cleanup_path, *flush_path;
 	struct match_list *noop, *forbidden, *event_exceptions, *xclient_hosts, *xforward_hosts,

@@ -300,7 +300,8 @@ static void enter_sandbox(const struct run *run)
 		.notes = &log_notes };
 	struct why why;
 
-	if (run->def->promises == 0 || !sandbox_is_active())
+	/* A stand-alone server works for its invoker and may have to run programs (postdrop). */
+	if (run->def->promises == 0 || run->opt.stand_alone || !sandbox_is_active())
 		return;
 	if (sandbox_enter(&s, &why) < 0)
 		log_fatal("%s", why.text);

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * smtpd/drop.c — handing a message to postdrop(1): "sendmail -bs" of an ordinary user.
+ */
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "ipc/attr.h"
+#include "smtpd.h"
+
+struct drop {
+	struct stream *io;
+	struct arena *arena;
+	pid_t pid;
+};
+
+/* The child: descriptor `fd` becomes standard input and output. */
+static _noreturn_ void run(const char *path, int fd)
+{
+	char name[] = "postdrop", option[] = "-r";
+	char *argv[] = { name, option, NULL };
+
+	if (dup2(fd, STDIN_FILENO) < 0 || dup2(fd, STDOUT_FILENO) < 0)
+		_exit(75);
+	(void)execv(path, argv);
+	_exit(75);
+}
+
+static int start(const struct smtpd *p, struct drop *d, struct why *why)
+{
+	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	int sv[2];
+
+	buf_putf(&path, "%s/postdrop", p->c.command_directory);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) < 0)
+		return why_errno(why, -errno, "socketpair");
+	d->pid = fork();
+	if (d->pid < 0) {
+		int e = -errno;
+
+		fd_close(sv[0]);
+		fd_close(sv[1]);
+		return why_errno(why, e, "fork");
+	}
+	if (d->pid == 0)
+		run(buf_cstr(&path), sv[1]);
+	fd_close(sv[1]);
+	d->io = stream_new(sv[0]);
+	stream_timeout(d->io, p->c.ipc_timeout);
+	return 0;
+}
+
+/* The greeting, which names the queue file. */
+static int greeting(struct drop *d, char *id, size_t id_size, struct why *why)
+{
+	struct attr_list l;
+	struct str protocol, name;
+	int r = attr_list_read(d->io, ATTR_NUL, BUF_SMALL, d->arena, &l);
+
+	if (r < 0)
+		return why_errno(why, r, "unable to execute postdrop -r");
+	if (attr_str(&l, "protocol", &protocol) < 0 ||
+		!str_eq(protocol, STR("postdrop_protocol")) ||
+		attr_str(&l, "queue_id", &name) < 0 || name.len >= id_size)
+		return why_set(why, -EPROTO, "postdrop answers in another protocol");
+	memcpy(id, name.ptr, name.len);
+	id[name.len] = '\0';
+	return 0;
+}
+
+int drop_open(const struct smtpd *p, struct drop **ret, char *id, size_t id_size, struct why *why)
+{
+	struct drop *d = mem_new(struct drop);
+	int r;
+
+	d->pid = -1;
+	d->arena = arena_new(BUF_MEDIUM);
+	r = start(p, d, why);
+	if (r == 0)
+		r = greeting(d, id, id_size, why);
+	if (r < 0) {
+		drop_free(d);
+		return r;
+	}
+	*ret = d;
+	return 0;
+}
+
+int drop_record(struct drop *d, int type, struct str data)
+{
+	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+
+	if (rec_put(&b, type, data) < 0)
+		return -EMSGSIZE;
+	return stream_write(d->io, buf_str(&b));
+}
+
+int drop_finish(struct drop *d, unsigned *ret_status, struct arena *a, struct str *ret_reason,
+	struct why *why)
+{
+	struct attr_list l;
+	struct str reason;
+	int status = 0;
+	int r = stream_flush(d->io);
+
+	if (r == 0)
+		r = attr_list_read(d->io, ATTR_NUL, BUF_SMALL, d->arena, &l);
+	if (r == 0)
+		r = attr_int(&l, "status", &status);
+	if (r < 0)
+		return why_errno(why, r, "postdrop gave no answer");
+	*ret_status = (unsigned)status;
+	if (attr_str(&l, "reason", &reason) == 0)
+		*ret_reason = arena_str(a, reason);
+	return 0;
+}
+
+void drop_free(struct drop *d)
+{
+	int status;
+
+	if (d == NULL)
+		return;
+	stream_free(d->io);
+	if (d->pid > 0)
+		while (waitpid(d->pid, &status, 0) < 0 && errno == EINTR)
+			;
+	arena_free(d->arena);
+	free(d);
+}

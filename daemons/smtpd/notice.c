@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * smtpd/notice.c — the transcript of a session, and telling the postmaster (notify_classes).
+ */
+#include <unistd.h>
+
+#include "smtpd.h"
+
+/* Longest line of the transcript that is kept. */
+#define MAX_LINE 500
+
+void notice_line(struct session *s, const char *prefix, struct str line)
+{
+	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+
+	if (s->p->notify == 0)
+		return;
+	buf_putf(&b, "%s" STR_FMT, prefix, STR_ARG(str_head(line, MAX_LINE)));
+	if (s->history.n >= (size_t)s->c->smtpd_history_flush_threshold)
+		return;
+	strv_add(&s->history, buf_str(&b));
+	if (s->history.n == (size_t)s->c->smtpd_history_flush_threshold)
+		strv_add(&s->history, STR("[transcript is longer than this]"));
+}
+
+static int put(struct post *p, const char *fmt, ...) _printf_(2, 3);
+static int put(struct post *p, const char *fmt, ...)
+{
+	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = buf_addv(&b, fmt, ap);
+	va_end(ap);
+	return r < 0 ? r : post_line(p, buf_str(&b));
+}
+
+static int write_notice(struct session *s, struct post *p, struct str sender)
+{
+	int r = post_received(p, s->c->myhostname, s->c->mail_name);
+
+	if (r == 0)
+		r = put(p, "From: Mail Delivery System <" STR_FMT ">", STR_ARG(sender));
+	if (r == 0)
+		r = put(p, "To: Postmaster <%s>", s->c->error_notice_recipient);
+	if (r == 0)
+		r = put(p, "Subject: %s SMTP server: errors from " STR_FMT, s->c->mail_name,
+			STR_ARG(s->peer.namaddr));
+	if (r == 0)
+		r = put(p, "%s", "");
+	if (r == 0)
+		r = put(p, "Transcript of session follows.");
+	if (r == 0)
+		r = put(p, "%s", "");
+	for (size_t i = 0; r == 0 && i < s->history.n; i++)
+		r = put(p, " %s", s->history.v[i]);
+	if (r == 0)
+		r = put(p, "%s", "");
+	if (r == 0 && s->reason != NULL)
+		r = put(p, "Session aborted, reason: %s", s->reason);
+	if (r == 0)
+		r = put(p, "For other details, see the local mail logfile");
+	if (r == 0)
+		r = post_record(p, REC_XTRA, STR_EMPTY);
+	if (r == 0)
+		r = post_record(p, REC_END, STR_EMPTY);
+	return r;
+}
+
+void notice_send(struct session *s)
+{
+	unsigned status = 0;
+	struct post *p = NULL;
+	struct str sender, reason;
+	struct why why;
+	int r;
+
+	if ((s->error_mask & s->p->notify) == 0 || s->history.n == 0 || s->stand_alone)
+		return;
+	sender = str_of(s->c->double_bounce_sender);
+	if (str_chr(sender, '@') < 0)
+		sender = arena_fmt(s->arena, "%s@%s", s->c->double_bounce_sender, s->c->myorigin);
+	r = post_notice(s->p->cleanup_path, INTAKE_INTERNAL, s->c->ipc_timeout, sender,
+		str_of(s->c->error_notice_recipient), 0, &p, &why);
+	if (r == 0) {
+		r = write_notice(s, p, sender);
+		if (r == 0)
+			r = post_finish(p, &status, &reason, &why);
+		else
+			(void)why_errno(&why, r, "write");
+	}
+	if (r < 0 || status != 0)
+		log_warn("postmaster notice about " STR_FMT " was not sent: %s",
+			STR_ARG(s->peer.namaddr), r < 0 ? why.text : "refused by cleanup");
+	post_free(p);
+	strv_done(&s->history);
+	s->error_mask = 0;
+}
