@@ -4,6 +4,8 @@
  *
  * When the service is not there nothing is limited: it protects, it must not stop mail.
  */
+#include <errno.h>
+
 #include "net/addr.h"
 #include "smtpd.h"
 
@@ -35,7 +37,7 @@ static int ask(struct session *s, const char *request, struct attr_list *ret)
 		return -EMSGSIZE;
 	r = ipc_call(s->p->anvil, buf_str(&b), BUF_SMALL, s->scratch, ret, &why);
 	if (r < 0) {
-		log_warn("problem talking to service %s: %s", s->c->anvil_service_name, why.text);
+		log_warn("problem talking to service private/anvil: %s", why.text);
 		return r;
 	}
 	r = attr_int(ret, "status", &status);

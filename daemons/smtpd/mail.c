@@ -243,10 +243,10 @@ int cmd_mail(struct session *s, const struct smtp_command *cmd)
 
 	if (s->c->smtpd_helo_required && s->helo.len == 0)
 		return error(s, "503 5.5.1 Error: send HELO/EHLO first");
-	if (s->m.bdat != BDAT_NONE)
-		return error(s, "503 5.5.1 Error: MAIL after BDAT");
 	if (s->m.has_sender)
 		return error(s, "503 5.5.1 Error: nested MAIL command");
+	if (s->m.bdat != BDAT_NONE)
+		return error(s, "503 5.5.1 Error: MAIL after BDAT");
 	if (cmd->n < 3 || !str_ieq(cmd->v[1].text, STR("from:")))
 		return error(s, "501 5.5.4 Syntax: MAIL FROM:<address>");
 	if (anvil_count(s, ANVIL_MESSAGE)) {

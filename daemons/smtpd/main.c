@@ -36,7 +36,6 @@ static const struct conf_var vars[] = {
 	CV_STR(C, smtputf8_autodetect_classes),
 	CV_STR(C, cleanup_service_name),
 	CV_STR(C, flush_service_name),
-	CV_STR(C, anvil_service_name),
 	CV_STR(C, address_verify_sender),
 	CV_STR(C, double_bounce_sender),
 	CV_STR(C, default_verp_delimiters),

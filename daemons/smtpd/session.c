@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 
+#include "base/text.h"
 #include "smtpd.h"
 
 /* Bytes of a connection, a transaction and a command: more than any legal peer needs (R3). */
@@ -115,7 +116,7 @@ static bool early_talker(struct session *s)
 {
 	_cleanup_buf_ struct buf shown = BUF(BUF_SMALL);
 
-	if (s->stand_alone || s->client->from_pass || !stream_readable(s->io))
+	if (s->client->stand_alone || s->client->from_pass || !stream_readable(s->io))
 		return false;
 	if (stream_fill(s->io) < 0)
 		return false;

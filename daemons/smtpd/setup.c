@@ -264,7 +264,7 @@ static int make_access(struct smtpd *p, struct why *why)
 
 static int make_router(struct smtpd *p, struct why *why)
 {
-	struct dns_settings dns = { .servers = p->c.dns_servers, .search = false };
+	struct dns_settings dns = { .servers = p->c.dns_servers };
 	int r = router_settings_from_conf(p->conf, &log_notes, &p->rc, why);
 
 	if (r == 0)
@@ -322,7 +322,7 @@ static int make_intake(struct smtpd *p, struct why *why)
 {
 	int r;
 
-	if (p->deposit || !cleanup_is_ordinary(p))
+	if (true || p->deposit || !cleanup_is_ordinary(p))
 		return 0;
 	r = intake_settings_from_conf(p->conf, &log_notes, &p->rc, p->router, &p->ic, why);
 	if (r == 0)
@@ -374,13 +374,13 @@ int smtpd_post_jail(struct service_ctx *ctx, struct why *why)
 	struct smtpd *p = ctx->user;
 	const struct smtpd_conf *c = &p->c;
 	struct ipc_client_settings set = {
+		.path = "private/anvil",
 		.protocol = "anvil_protocol",
 		.enc = ATTR_PLAIN,
 		.persistent = true,
 		.timeout = c->ipc_timeout,
 		.max_idle = ctx->clients + 1,
 	};
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
 
 	(void)why;
 	if (p->deposit || (c->smtpd_client_connection_count_limit <= 0 &&
@@ -388,8 +388,6 @@ int smtpd_post_jail(struct service_ctx *ctx, struct why *why)
 				  c->smtpd_client_message_rate_limit <= 0 &&
 				  c->smtpd_client_recipient_rate_limit <= 0))
 		return 0;
-	buf_putf(&path, "private/%s", c->anvil_service_name);
-	set.path = buf_cstr(&path);
 	p->anvil = ipc_client_new(&set);
 	return 0;
 }

@@ -15,6 +15,7 @@
 #include "io/stream.h"
 #include "ipc/client.h"
 #include "log/log.h"
+#include "service/intake_settings.h"
 #include "service/router_settings.h"
 #include "service/service.h"
 #include "smtp/command.h"
@@ -33,7 +34,7 @@ struct smtpd_conf {
 	const char *smtpd_client_event_limit_exceptions, *smtpd_authorized_xclient_hosts;
 	const char *smtpd_authorized_xforward_hosts, *smtpd_authorized_verp_clients;
 	const char *content_filter, *receive_override_options, *smtputf8_autodetect_classes;
-	const char *cleanup_service_name, *flush_service_name, *anvil_service_name;
+	const char *cleanup_service_name, *flush_service_name;
 	const char *address_verify_sender, *double_bounce_sender, *default_verp_delimiters;
 	const char *verp_delimiter_filter, *notify_classes, *error_notice_recipient;
 	const char *dns_servers, *mail_owner;
@@ -111,6 +112,7 @@ struct smtpd {
 	struct access *access;
 	struct net_addr own[2 * ROUTER_MAX_ADDRS];
 	struct strv class_texts;    /* definitions of restriction classes */
+	struct intake_conf_settings ic;
 	struct intake_conf *intake; /* NULL: messages go to cleanup_path */
 	const char *cleanup_path, *flush_path;
 	struct match_list *noop, *forbidden, *event_exceptions, *xclient_hosts, *xforward_hosts,
@@ -213,9 +215,8 @@ struct command {
 	const char *name;
 	int (*fn)(struct session *s,
 		const struct smtp_command *cmd); /* 0, or -1: counts as error */
-	bool last;                               /* must be last in a pipelined group */
-	bool junk;                               /* costs smtpd_junk_command_limit */
-	bool before_tls;                         /* also when TLS is mandatory */
+	bool last; /* must be last in a pipelined group */
+	bool junk; /* costs smtpd_junk_command_limit */
 };
 
 /* ---- session.c ---- */

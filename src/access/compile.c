@@ -149,6 +149,42 @@ const struct restriction *access_restriction(struct str name)
 	return NULL;
 }
 
+/*
+ * Split at separators outside braces; a word that is all one pair of braces loses it, so that
+ * "inline:{{a=b c}}" stays whole and "{check_x_access type:name}" can be split again.
+ */
+static int split(struct strv *words, struct str text)
+{
+	size_t i = 0;
+
+	for (;;) {
+		size_t start, depth = 0, closed = 0;
+		struct str word;
+
+		while (i < text.len && strchr(", \t\r\n", text.ptr[i]) != NULL)
+			i++;
+		if (i == text.len)
+			return 0;
+		for (start = i; i < text.len; i++) {
+			char c = text.ptr[i];
+
+			if (depth == 0 && strchr(", \t\r\n", c) != NULL)
+				break;
+			if (c == '{')
+				depth++;
+			else if (c == '}' && depth > 0 && --depth == 0)
+				closed++;
+		}
+		if (depth > 0)
+			return -EINVAL;
+		word = str_from(text.ptr + start, i - start);
+		if (word.ptr[0] == '{' && word.ptr[word.len - 1] == '}' && closed == 1)
+			word = str_trim(str_from(word.ptr + 1, word.len - 2));
+		if (word.len > 0)
+			strv_add(words, word);
+	}
+}
+
 struct compile {
 	struct access *a; /* opens tables; NULL: none may be named */
 	const struct access *known;
@@ -290,7 +326,7 @@ int access_compile(struct access *a, const struct access *known, struct arena *a
 	struct compile c = { .a = a, .known = known, .arena = arena, .id = id };
 	struct list_of_items l = { 0 };
 
-	if (strv_split_braces(&words, text, ", \t\r\n") < 0)
+	if (split(&words, text) < 0)
 		return why_set(why, -EINVAL, "unbalanced braces in restriction list: " STR_FMT,
 			STR_ARG(text));
 	c.words = words.v;
