@@ -13,21 +13,15 @@
 const struct command commands[] = {
 	{ .name = "HELO", .fn = cmd_helo, .last = true, .junk = true },
 	{ .name = "EHLO", .fn = cmd_ehlo, .last = true, .junk = true },
-	{ .name = "XCLIENT", .fn = cmd_xclient },
-	{ .name = "XFORWARD", .fn = cmd_xforward },
-	{ .name = "STARTTLS", .fn = cmd_starttls },
-	{ .name = "AUTH", .fn = cmd_auth },
-	{ .name = "MAIL", .fn = cmd_mail },
-	{ .name = "RCPT", .fn = cmd_rcpt },
-	{ .name = "DATA", .fn = cmd_data, .last = true },
-	{ .name = "BDAT", .fn = cmd_bdat },
+	{ .name = "XCLIENT", .fn = cmd_xclient }, { .name = "XFORWARD", .fn = cmd_xforward },
+	{ .name = "STARTTLS", .fn = cmd_starttls }, { .name = "AUTH", .fn = cmd_auth },
+	{ .name = "MAIL", .fn = cmd_mail }, { .name = "RCPT", .fn = cmd_rcpt },
+	{ .name = "DATA", .fn = cmd_data, .last = true }, { .name = "BDAT", .fn = cmd_bdat },
 	{ .name = "RSET", .fn = cmd_rset, .junk = true },
 	{ .name = "NOOP", .fn = cmd_noop, .last = true, .junk = true },
 	{ .name = "VRFY", .fn = cmd_vrfy, .last = true, .junk = true },
-	{ .name = "ETRN", .fn = cmd_etrn, .junk = true },
-	{ .name = "QUIT", .fn = cmd_quit },
-	{ .name = "HELP", .fn = cmd_help },
-	{ .name = NULL }, /* unknown */
+	{ .name = "ETRN", .fn = cmd_etrn, .junk = true }, { .name = "QUIT", .fn = cmd_quit },
+	{ .name = "HELP", .fn = cmd_help }, { .name = NULL }, /* unknown */
 };
 const size_t commands_n = ARRAY_LEN(commands);
 
@@ -170,7 +164,8 @@ static bool bad_pipelining(struct session *s, const struct command *c)
 
 	if (!c->last && strcmp(s->protocol, "ESMTP") == 0)
 		return false;
-	if (s->client->stand_alone || c->fn == cmd_quit || !stream_readable(s->io) || stream_fill(s->io) < 0)
+	if (s->client->stand_alone || c->fn == cmd_quit || !stream_readable(s->io) ||
+		stream_fill(s->io) < 0)
 		return false;
 	if (!s->illegal_pipelining) {
 		text_escape(&shown, str_head(stream_buffered(s->io), SHOWN));

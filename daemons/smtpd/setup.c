@@ -322,11 +322,11 @@ static int make_intake(struct smtpd *p, struct why *why)
 {
 	int r;
 
-	if (true || p->deposit || !cleanup_is_ordinary(p))
+	if (p->deposit || !cleanup_is_ordinary(p))
 		return 0;
-	r = intake_settings_from_conf(p->conf, &log_notes, &p->rc, p->router, &p->ic, why);
+	r = intake_params_open(p->conf, p->router, &log_notes, &p->ip, why);
 	if (r == 0)
-		r = intake_conf_new(&p->ic.s, &p->intake, why);
+		p->intake = p->ip.conf;
 	return r;
 }
 
@@ -339,7 +339,7 @@ static bool is_deposit(const struct service_ctx *ctx, const char *mail_owner)
 	if (!ctx->stand_alone)
 		return false;
 	return getpwnam_r(mail_owner, &pw, buf, sizeof(buf), &found) != 0 || found == NULL ||
-		found->pw_uid != getuid();
+	       found->pw_uid != getuid();
 }
 
 int smtpd_pre_jail(struct service_ctx *ctx, struct why *why)
@@ -404,7 +404,7 @@ const char *smtpd_pre_accept(struct service_ctx *ctx)
 	if (name == NULL)
 		name = router_changed(p->router);
 	if (name == NULL && p->intake != NULL)
-		name = intake_conf_changed(p->intake);
+		name = intake_params_changed(&p->ip);
 	for (size_t i = 0; name == NULL && i < ARRAY_LEN(lists); i++)
 		name = match_changed(lists[i]);
 	for (size_t i = 0; name == NULL && i < ARRAY_LEN(tables); i++)

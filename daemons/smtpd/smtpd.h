@@ -111,9 +111,9 @@ struct smtpd {
 	struct access_settings as;
 	struct access *access;
 	struct net_addr own[2 * ROUTER_MAX_ADDRS];
-	struct strv class_texts;    /* definitions of restriction classes */
-	struct intake_conf_settings ic;
-	struct intake_conf *intake; /* NULL: messages go to cleanup_path */
+	struct strv class_texts; /* definitions of restriction classes */
+	struct intake_params ip;
+	const struct intake_conf *intake; /* NULL: messages go to cleanup_path */
 	const char *cleanup_path, *flush_path;
 	struct match_list *noop, *forbidden, *event_exceptions, *xclient_hosts, *xforward_hosts,
 		*verp_hosts;
@@ -215,8 +215,8 @@ struct command {
 	const char *name;
 	int (*fn)(struct session *s,
 		const struct smtp_command *cmd); /* 0, or -1: counts as error */
-	bool last; /* must be last in a pipelined group */
-	bool junk; /* costs smtpd_junk_command_limit */
+	bool last;                               /* must be last in a pipelined group */
+	bool junk;                               /* costs smtpd_junk_command_limit */
 };
 
 /* ---- session.c ---- */
