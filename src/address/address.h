@@ -34,6 +34,18 @@ _must_use_ int address_quote_821(struct buf *b, struct str internal);
  */
 _must_use_ int address_unquote(struct buf *b, struct str external);
 
+/**
+ * Append the VERP form of a sender: "list+user=domain@origin" for recipient user@domain.
+ *
+ * @param sender       internal form
+ * @param delimiters   two characters, as "+="
+ * @param recipient    internal form
+ * @return 0 or -EMSGSIZE
+ * Source: VERP_README.
+ */
+_must_use_ int address_verp(struct buf *b, struct str sender, struct str delimiters,
+	struct str recipient);
+
 /** What decides whether a local part has an extension. */
 struct ext_rules {
 	struct str delimiters;           /* recipient_delimiter: any of these characters */
