@@ -28,6 +28,7 @@ struct conf {
  *
  * Settings first, then the default: from the registry, or computed (myhostname, mydomain,
  * mynetworks, process_id, process_name, service_name).
+ * @param name    of a parameter
  * @param depth   nesting of the expansion that asks, 0 for none
  * @param tmp   holds a computed text
  * @param ret   borrowed from conf, registry or tmp
