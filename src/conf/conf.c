@@ -185,6 +185,17 @@ int conf_text(const struct conf *c, struct str name, int depth, struct buf *tmp,
 	return 1;
 }
 
+int conf_unexpanded(const struct conf *c, struct str name, struct buf *ret, struct why *why)
+{
+	_cleanup_buf_ struct buf tmp = BUF(BUF_MEDIUM);
+	struct str text = STR_EMPTY;
+	int r = conf_text(c, name, 0, &tmp, &text, why);
+
+	if (r > 0 && buf_add(ret, text) < 0)
+		return why_set(why, -EINVAL, "%.*s: the value is too long", STR_ARG(name));
+	return r;
+}
+
 bool conf_compat_at_least(const struct conf *c, const char *level)
 {
 	_cleanup_buf_ struct buf text = BUF(BUF_SMALL);

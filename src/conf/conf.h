@@ -89,6 +89,14 @@ const char *conf_dir(const struct conf *c);
 _must_use_ int conf_override(struct conf *c, struct str setting, struct why *why);
 /** The raw setting from main.cf or -o, borrowed; NULL when the default is in force. */
 const char *conf_setting(const struct conf *c, const char *name);
+/**
+ * The text in force before expansion: setting or default, computed ones included.
+ *
+ * @param ret   the text is appended
+ * @return 1; 0 no such parameter or setting; -EINVAL a computed default cannot be found, with why
+ */
+_must_use_ int conf_unexpanded(const struct conf *c, struct str name, struct buf *ret,
+	struct why *why);
 /** Iterate over what main.cf and -o set: false at the end; `pos` starts at 0. */
 bool conf_settings_next(const struct conf *c, size_t *pos, const char **ret_name,
 	const char **ret_value);

@@ -104,6 +104,34 @@ static void overrides(void **state)
 	conf_free(NULL);
 }
 
+static void unexpanded(void **state)
+{
+	static const struct {
+		const char *name;
+		int r;
+		const char *want;
+	} cases[] = {
+		{ "relayhost", 1, "[$mydomain]" },
+		{ "config_directory", 1, "/x" },
+		{ "smtpd_banner", 1, "$myhostname ESMTP $mail_name" },
+		{ "service_name", 1, "amnesiac" },
+		{ "mine", 1, "1" },
+		{ "nosuch", 0, "" },
+	};
+	_cleanup_(conf_freep) struct conf *c = conf_new("/x");
+
+	(void)state;
+	assert_int_equal(conf_override(c, STR("relayhost=[$mydomain]"), NULL), 0);
+	assert_int_equal(conf_override(c, STR("mine=1"), NULL), 0);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		_cleanup_buf_ struct buf got = BUF(BUF_SMALL);
+
+		if (conf_unexpanded(c, str_of(cases[i].name), &got, NULL) != cases[i].r ||
+			strcmp(buf_cstr(&got), cases[i].want) != 0)
+			fail_msg("%s: %s", cases[i].name, buf_cstr(&got));
+	}
+}
+
 static void levels(void **state)
 {
 	static const struct {
@@ -137,6 +165,7 @@ int main(void)
 		cmocka_unit_test(no_file),
 		cmocka_unit_test(leading_blank),
 		cmocka_unit_test(overrides),
+		cmocka_unit_test(unexpanded),
 		cmocka_unit_test(levels),
 	};
 

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * print.c — output in the forms that scripts know: one line a setting, folded at 80 columns, JSON.
+ */
+#include <stdio.h>
+
+#include "postconf.h"
+
+#include "log/log.h"
+
+/** Columns of a folded line, and the indent of the lines that follow. */
+#define COLUMNS 80
+#define INDENT  "    "
+
+/** Text that grows word by word, folded when asked. */
+struct folder {
+	struct buf *out;
+	size_t line; /* length of the present line */
+	bool fold;
+};
+
+static void add_word(struct folder *f, struct str word)
+{
+	if (f->fold && f->line > strlen(INDENT) && f->line + 1 + word.len > COLUMNS) {
+		buf_puts(f->out, "\n" INDENT);
+		f->line = strlen(INDENT);
+	} else if (f->line > 0) {
+		buf_putc(f->out, ' ');
+		f->line++;
+	}
+	buf_put(f->out, word);
+	f->line += word.len;
+}
+
+static void add_words(struct folder *f, struct str text)
+{
+	struct str word;
+
+	while (str_word(&text, " \t\r\n", &word))
+		add_word(f, word);
+}
+
+static void add_json(struct buf *out, struct str s)
+{
+	buf_putc(out, '"');
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.ptr[i];
+
+		if (c == '"' || c == '\\')
+			buf_putf(out, "\\%c", c);
+		else if (c < 0x20 || c == 0x7f)
+			buf_putf(out, "\\u%04x", c);
+		else
+			buf_putc(out, (char)c);
+	}
+	buf_putc(out, '"');
+}
+
+static void put_line(const struct buf *line)
+{
+	if (fwrite(buf_cstr(line), 1, line->len, stdout) != line->len || putchar('\n') < 0)
+		log_fatal("write error: %m");
+}
+
+static void print_json(struct str name, struct str value)
+{
+	_cleanup_buf_ struct buf out = BUF(BUF_MEDIUM);
+
+	buf_puts(&out, "{");
+	add_json(&out, name);
+	buf_puts(&out, ": ");
+	add_json(&out, value);
+	buf_puts(&out, "}");
+	put_line(&out);
+}
+
+void print_setting(const struct request *req, struct str name, struct str value)
+{
+	_cleanup_buf_ struct buf out = BUF(BUF_MEDIUM);
+	struct folder f = { .out = &out, .fold = req->fold };
+
+	if (req->json) {
+		add_words(&(struct folder){ .out = &out }, value);
+		print_json(name, buf_str(&out));
+		return;
+	}
+	if (!req->no_names || req->no_values)
+		add_word(&f, name);
+	if (!req->no_names && !req->no_values)
+		add_word(&f, STR("="));
+	if (!req->no_values)
+		add_words(&f, value);
+	put_line(&out);
+}
+
+/** An argument as master.cf needs it: braces around white space, nothing and what starts with '{'. */
+static void quoted(struct buf *out, struct str arg)
+{
+	bool needs = arg.len == 0 || arg.ptr[0] == '{';
+
+	for (size_t i = 0; i < arg.len; i++)
+		needs = needs || is_space((unsigned char)arg.ptr[i]);
+	buf_putf(out, needs ? "{%.*s}" : "%.*s", STR_ARG(arg));
+}
+
+/** name=value without white space around '='; other texts as they are. */
+static void tidy_setting(const struct context *x, struct str arg, struct buf *ret)
+{
+	ptrdiff_t eq = str_chr(arg, '=');
+	_cleanup_buf_ struct buf value = BUF(BUF_MEDIUM);
+	struct why why = { "" };
+	struct str text;
+
+	if (eq < 0) {
+		buf_put(ret, arg);
+		return;
+	}
+	text = str_trim(str_skip(arg, (size_t)eq + 1));
+	if (x->req->expand) {
+		if (conf_expand_text(x->conf, text, &value, &why) < 0)
+			log_fatal("%s", why.text);
+		text = buf_str(&value);
+	}
+	buf_putf(ret, "%.*s=%.*s", STR_ARG(str_trim(str_head(arg, (size_t)eq))), STR_ARG(text));
+}
+
+static void start_line(struct folder *f, struct str word)
+{
+	buf_puts(f->out, "\n" INDENT);
+	buf_put(f->out, word);
+	f->line = strlen(INDENT) + word.len;
+}
+
+/**
+ * Append the arguments.
+ *
+ * Folded, each option at the beginning starts a line with its value; so does the first argument
+ * that is neither. From there on lines are filled.
+ */
+static void add_args(const struct context *x, const struct master_entry *e, struct folder *f)
+{
+	bool in_options = f->fold;
+
+	for (size_t i = 0; i < e->args.n; i++) {
+		_cleanup_buf_ struct buf word = BUF(BUF_MEDIUM);
+		_cleanup_buf_ struct buf text = BUF(BUF_MEDIUM);
+		struct str arg = str_of(e->args.v[i]);
+		bool option = arg.len > 0 && arg.ptr[0] == '-';
+
+		quoted(&word, arg);
+		if (in_options && (option || i > 0))
+			start_line(f, buf_str(&word));
+		else
+			add_word(f, buf_str(&word));
+		in_options = in_options && option;
+		if (!option || i + 1 == e->args.n)
+			continue;
+		arg = str_of(e->args.v[i + 1]);
+		if (!str_eq(buf_str(&word), STR("-o")) && arg.len > 0 && arg.ptr[0] == '-')
+			continue;
+		i++;
+		if (str_eq(buf_str(&word), STR("-o")))
+			tidy_setting(x, arg, &text);
+		else
+			buf_put(&text, arg);
+		buf_clear(&word);
+		quoted(&word, buf_str(&text));
+		if (in_options) {
+			buf_putf(f->out, " %s", buf_cstr(&word));
+			f->line += 1 + word.len;
+		} else {
+			add_word(f, buf_str(&word));
+		}
+	}
+}
+
+void format_command(const struct context *x, const struct master_entry *e, struct buf *ret)
+{
+	struct folder f = { .out = ret };
+
+	add_word(&f, str_of(e->command));
+	add_args(x, e, &f);
+}
+
+void print_command(const struct context *x, const struct master_entry *e, struct str name)
+{
+	const struct request *req = x->req;
+	_cleanup_buf_ struct buf out = BUF(BUF_MEDIUM);
+	struct folder f = { .out = &out, .fold = req->fold && !req->json };
+
+	if (req->json || req->no_values) {
+		format_command(x, e, &out);
+		print_setting(req, name, buf_str(&out));
+		return;
+	}
+	if (!req->no_names) {
+		add_word(&f, name);
+		add_word(&f, STR("="));
+	}
+	add_word(&f, str_of(e->command));
+	add_args(x, e, &f);
+	put_line(&out);
+}
+
+void format_service(const struct context *x, const struct master_entry *e, bool fold,
+	struct buf *ret)
+{
+	struct folder f = { .out = ret, .fold = fold };
+	size_t before = ret->len;
+
+	buf_putf(ret, "%-10s %-5s %-7s %-7s %-7s %-7s %-7s %s", e->fields[0], e->fields[1],
+		e->fields[2], e->fields[3], e->fields[4], e->fields[5], e->fields[6], e->command);
+	f.line = ret->len - before;
+	add_args(x, e, &f);
+}
+
+void print_service(const struct context *x, const struct master_entry *e)
+{
+	_cleanup_buf_ struct buf out = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf name = BUF(BUF_SMALL);
+
+	format_service(x, e, x->req->fold && !x->req->json, &out);
+	if (x->req->json) {
+		buf_putf(&name, "%s/%s", e->fields[0], e->fields[1]);
+		print_json(buf_str(&name), buf_str(&out));
+	} else {
+		put_line(&out);
+	}
+}
