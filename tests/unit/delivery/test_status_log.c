@@ -3,14 +3,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "../queue/spool.h"
 #include "base/fd.h"
 #include "delivery/status_log.h"
 
@@ -19,13 +22,7 @@ static const struct queue_settings q = { .hashed = hashed, .hash_depth = 1 };
 
 static int enter_dir(void **state)
 {
-	static char dir[] = "/tmp/status-log-XXXXXX";
-
-	(void)state;
-	return mkdtemp(dir) != NULL && chdir(dir) == 0 && mkdir("defer", 0700) == 0 &&
-			       mkdir("bounce", 0700) == 0
-		       ? 0
-		       : -1;
+	return spool_setup(state) == 0 && mkdir("bounce", 0700) == 0 ? 0 : -1;
 }
 
 static void write_file(const char *path, const char *text)
@@ -172,18 +169,32 @@ static void test_bounds(void **state)
 	buf_done(&b);
 }
 
-/* A failed write leaves nothing behind. */
+/* A failed write leaves the log as it was. */
 static void test_no_space(void **state)
 {
 	struct status_entry e = { .rcpt = { .address = STR("a@b") },
-		.dsn = { .reason = STR("r") } };
+		.dsn = { .reason = STR("a reason of some length") } };
+	struct rlimit old, small;
+	struct stat before, after;
 	struct why why;
 
 	(void)state;
-	assert_int_equal(symlink("/dev/full", "bounce/F"), 0);
-	assert_true(status_log_append(&q, STR("bounce"), STR("F"), &e, true, &why) < 0);
+	assert_int_equal(status_log_append(&q, STR("bounce"), STR("F"), &e, true, NULL), 0);
+	assert_int_equal(stat("bounce/F", &before), 0);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	small = old;
+	small.rlim_cur = (rlim_t)before.st_size + 20;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	assert_int_equal(status_log_append(&q, STR("bounce"), STR("F"), &e, true, &why), -EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	assert_int_equal(stat("bounce/F", &after), 0);
+	assert_int_equal(after.st_size, before.st_size);
+	assert_non_null(strstr(why.text, "append file bounce F"));
+	/* neither links nor other places are written to */
+	assert_int_equal(symlink("/dev/full", "bounce/L"), 0);
+	assert_true(status_log_append(&q, STR("bounce"), STR("L"), &e, true, &why) < 0);
 	assert_true(status_log_append(&q, STR("bounce"), STR("../x"), &e, true, &why) < 0);
-	assert_int_equal(unlink("bounce/F"), 0);
 }
 
 int main(void)
@@ -196,5 +207,5 @@ int main(void)
 		cmocka_unit_test(test_no_space),
 	};
 
-	return cmocka_run_group_tests(tests, enter_dir, NULL);
+	return cmocka_run_group_tests(tests, enter_dir, spool_teardown);
 }
