@@ -281,7 +281,9 @@ static _unused_ const char *ask(struct stream *s, const char *request)
 	if (stream_line(s, 200, &line) < 0)
 		buf_clear(&line);
 	text = str_rtrim(buf_str(&line));
-	(void)snprintf(reply, sizeof reply, STR_FMT, STR_ARG(text));
+	check(text.len < sizeof reply);
+	memcpy(reply, text.ptr, text.len);
+	reply[text.len] = '\0';
 	return reply;
 }
 
