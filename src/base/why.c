@@ -13,10 +13,13 @@
 /* Format into the reason; returns the length that is there. */
 static size_t fill(struct why *why, const char *fmt, va_list ap)
 {
-	int n = vsnprintf(why->text, sizeof why->text, fmt, ap);
+	/* Callers put a new beginning before the text that is there: it may be an argument. */
+	char text[sizeof why->text];
+	int n = vsnprintf(text, sizeof text, fmt, ap);
 
 	check(n >= 0);
-	return MIN((size_t)n, sizeof why->text - 1);
+	memcpy(why->text, text, MIN((size_t)n + 1, sizeof text));
+	return MIN((size_t)n, sizeof text - 1);
 }
 
 int why_set(struct why *why, int err, const char *fmt, ...)

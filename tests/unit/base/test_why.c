@@ -60,11 +60,22 @@ static void test_notes(void **state)
 	assert_int_equal(seen.n, 1);
 }
 
+static void test_own_text(void **state)
+{
+	struct why why;
+
+	(void)state;
+	(void)why_set(&why, -1, "inner");
+	(void)why_set(&why, -1, "outer: %s", why.text);
+	assert_string_equal(why.text, "outer: inner");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_notes),
+		cmocka_unit_test(test_own_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
