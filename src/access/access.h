@@ -148,6 +148,7 @@ enum access_verdict {
  * Evaluate what is due at a point of the dialogue, with smtpd_delay_reject taken into account.
  *
  * Logs rejects and actions. Blocks on tables and DNS.
+ * @param rq          what the client said so far
  * @param ret_reply   "554 5.7.1 <x>: ...", borrowed from st until the next call
  */
 _must_use_ enum access_verdict access_check(const struct access *a, enum access_point point,

@@ -139,6 +139,7 @@ _must_use_ enum lookup address_lookup(const struct router *r, const struct table
  * "@domain" keeps the user, and its extension.
  *
  * @param t           tables of one parameter
+ * @param internal    not empty
  * @param propagate   add the extension that the key did not contain to each result
  * @return FOUND with *ret in the arena; NONE; TEMPFAIL, also for a result without addresses
  */

@@ -19,7 +19,7 @@ struct buf {
 };
 
 /** A limit for text that our own code composes from bounded parts. */
-#define BUF_SMALL  ((size_t)64 * 1024)
+#define BUF_SMALL ((size_t)64 * 1024)
 /** A limit for texts that contain one message header, table value or the like. */
 #define BUF_MEDIUM ((size_t)4 * 1024 * 1024)
 

@@ -15,7 +15,7 @@ typedef int64_t usec_t;
 #define USEC_PER_SEC  ((usec_t)1000000)
 #define USEC_PER_MSEC ((usec_t)1000)
 /** No deadline. */
-#define USEC_NEVER    INT64_MAX
+#define USEC_NEVER INT64_MAX
 
 /** Monotonic now. */
 usec_t clock_now(void);

@@ -56,6 +56,6 @@ static inline void list_remove(struct list *n)
 /** Iterate; the body must not unlink. */
 #define LIST_FOREACH(it, head) for (struct list *it = (head)->next; it != (head); it = it->next)
 /** Iterate; the body may unlink `it`. */
-#define LIST_FOREACH_SAFE(it, head)                                                                \
-	for (struct list *it = (head)->next, *it##_next = it->next; it != (head);                  \
+#define LIST_FOREACH_SAFE(it, head)                                               \
+	for (struct list *it = (head)->next, *it##_next = it->next; it != (head); \
 		it = it##_next, it##_next = it->next)

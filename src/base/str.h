@@ -17,12 +17,12 @@ struct str {
 };
 
 /** A str for a string literal. */
-#define STR(lit)     ((struct str){ (lit), sizeof(lit) - 1 })
+#define STR(lit) ((struct str){ (lit), sizeof(lit) - 1 })
 /** The empty str. */
-#define STR_EMPTY    ((struct str){ "", 0 })
+#define STR_EMPTY ((struct str){ "", 0 })
 /** printf arguments for one str, with format STR_FMT. */
-#define STR_FMT      "%.*s"
-#define STR_ARG(s)   ((int)(s).len), ((s).ptr)
+#define STR_FMT    "%.*s"
+#define STR_ARG(s) ((int)(s).len), ((s).ptr)
 
 /** A str over a NUL-terminated string; NULL gives the empty str. */
 static inline struct str str_of(const char *s)

@@ -92,7 +92,8 @@ const char *conf_setting(const struct conf *c, const char *name);
 /**
  * The text in force before expansion: setting or default, computed ones included.
  *
- * @param ret   the text is appended
+ * @param name   any parameter
+ * @param ret    the text is appended
  * @return 1; 0 no such parameter or setting; -EINVAL a computed default cannot be found, with why
  */
 _must_use_ int conf_unexpanded(const struct conf *c, struct str name, struct buf *ret,

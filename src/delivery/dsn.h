@@ -9,7 +9,8 @@
 /** All strings borrowed; empty when not available. */
 struct dsn {
 	struct str status; /* "5.1.1" */
-	struct str action; /* "failed", "delayed", "delivered", "relayed", "expanded"; "" by status */
+	struct str
+		action; /* "failed", "delayed", "delivered", "relayed", "expanded"; "" by status */
 	struct str reason; /* human text */
 	struct str dtype;  /* diagnostic type: "smtp", "x-unix" */
 	struct str dtext;  /* "550 5.1.1 ..." */

@@ -98,6 +98,7 @@ _must_use_ int request_read(struct stream *s, const struct queue_settings *qs, s
 /**
  * Agent's side: answer, with a fresh greeting in the same write when `again`; closes the file.
  *
+ * @param r        hop_status tells whether the destination failed
  * @param status   0 all done, -1 some must be tried again
  * @return 0 or the stream's error (nothing remains to be done but to close the connection)
  */

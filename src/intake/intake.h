@@ -56,6 +56,7 @@ struct intake_status_text {
 	const char *dsn;
 	const char *text;
 };
+/** The row of the most important bit in a status; NULL for 0 and unknown bits. */
 const struct intake_status_text *intake_status_text(unsigned status);
 
 /** What a message in trouble needs to be returned to its sender. */

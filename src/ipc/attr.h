@@ -53,6 +53,7 @@ struct attr_list {
 /**
  * Read one list.
  *
+ * @param enc     how the service encodes
  * @param limit   most bytes of the whole list
  * @param a       owns names and values
  * @return 0; -ENODATA end of file before the first byte; -EBADMSG malformed; -EMSGSIZE over limit or

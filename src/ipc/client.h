@@ -9,20 +9,20 @@
  */
 #pragma once
 
-#include "ipc/attr.h"
 #include "base/why.h"
+#include "ipc/attr.h"
 
 struct ipc_client;
 
 struct ipc_client_settings {
-	const char *path;       /* "private/rewrite", relative to the queue directory or absolute */
-	const char *protocol;   /* expected greeting, NULL: none is sent */
+	const char *path;     /* "private/rewrite", relative to the queue directory or absolute */
+	const char *protocol; /* expected greeting, NULL: none is sent */
 	enum attr_enc enc;
-	bool persistent;        /* the protocol itself allows further requests (rewrite, anvil, ...) */
-	usec_t timeout;         /* ipc_timeout */
-	usec_t idle;            /* ipc_idle: close after this long without use */
-	usec_t ttl;             /* ipc_ttl */
-	size_t max_idle;        /* idle connections kept */
+	bool persistent; /* the protocol itself allows further requests (rewrite, anvil, ...) */
+	usec_t timeout;  /* ipc_timeout */
+	usec_t idle;     /* ipc_idle: close after this long without use */
+	usec_t ttl;      /* ipc_ttl */
+	size_t max_idle; /* idle connections kept */
 };
 
 /** A client; copies the settings. Connects at the first call. */

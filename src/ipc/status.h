@@ -15,8 +15,8 @@
 #define IPC_STATUS_FD     5
 #define IPC_LISTEN_FD     6
 
-#define IPC_TAKEN         0
-#define IPC_AVAIL         1
+#define IPC_TAKEN 0
+#define IPC_AVAIL 1
 
 struct ipc_status {
 	int32_t pid;

@@ -82,7 +82,10 @@ size_t header_name(struct str line, struct str *ret_body);
 /**
  * Append "<YYYYMMDDhhmmss.ID@host>" (UTC), or "<ID@host>" for long ids.
  *
- * @param created   the time that the queue id tells
+ * @param queue_id     ID
+ * @param long_id      queue_id is a long one
+ * @param created      the time that the queue id tells
+ * @param myhostname   host
  */
 void header_message_id(struct buf *b, struct str queue_id, bool long_id, time_t created,
 	struct str myhostname);
@@ -90,7 +93,11 @@ void header_message_id(struct buf *b, struct str queue_id, bool long_id, time_t 
  * Append the Received field of mail that does not come by a network, two lines separated by '\n':
  * "Received: by HOST (NAME, from userid UID)" and "<TAB>id ID; DATE".
  *
- * @param uid   the submitter; negative: notices and forwarded mail, without ", from userid"
+ * @param myhostname   HOST
+ * @param mail_name    NAME
+ * @param queue_id     ID
+ * @param when         DATE, seconds since 1970
+ * @param uid          the submitter; negative: notices and forwarded mail, without ", from userid"
  */
 void header_received(struct buf *b, const char *myhostname, const char *mail_name, int64_t uid,
 	struct str queue_id, time_t when);

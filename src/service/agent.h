@@ -19,6 +19,7 @@ struct agent {
  * Prepare reporting and queue settings; for pre_jail.
  *
  * @param ag      must stay where it is
+ * @param c       main.cf and -o
  * @param name    prefix of <name>_delivery_status_filter, NULL: the default one
  * @return 0; -EINVAL or -ERANGE with why
  */

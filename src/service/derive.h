@@ -28,6 +28,7 @@ void derive_log_direct(const struct conf *c, const char *program, bool to_stderr
 /**
  * Set the parameters that describe the process: process_name, process_id, service_name.
  *
+ * @param program   "smtpd"
  * @param service   name in master.cf; NULL for commands
  */
 void derive_process(struct conf *c, const char *program, const char *service);

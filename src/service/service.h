@@ -115,6 +115,7 @@ void service_end(struct service_ctx *ctx, const char *reason);
  * A persistent connection must not keep a process alive that was told to go, so servers call this
  * before they read a request after the first.
  *
+ * @param client    as serve() got it
  * @param timeout   longest wait; 0: the stream's own timeout decides
  * @return true when input (or end of file) is there to be read; false: close the connection
  */

@@ -31,6 +31,7 @@ struct smtp_reply {
 #define SMTP_REPLY_MAX   ((size_t)64 * 1024)
 #define SMTP_REPLY_LINES 1000
 
+/** An empty reply; free with smtp_reply_done(). */
 void smtp_reply_init(struct smtp_reply *r);
 void smtp_reply_done(struct smtp_reply *r);
 /** Forget, for the next reply. */

@@ -43,6 +43,7 @@ struct table_writer;
  *
  * From the first change until commit other programs are locked out.
  *
+ * @param spec     type and name; names without suffix
  * @param flags    enum table_flags: folding, Unicode, files as values
  * @param write    enum table_write_flags
  * @param mode     permissions of a new file

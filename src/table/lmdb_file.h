@@ -31,6 +31,8 @@ struct lmdb_file {
 /**
  * Open a file.
  *
+ * @param path       with suffix
+ * @param mode       permissions of a new file
  * @param flags      0 or MDB_RDONLY; without MDB_RDONLY the file is made when absent
  * @param map_size   smallest map, in bytes
  * @return 0; negative errno with "open database PATH: ..." in why

@@ -22,6 +22,9 @@ struct match_list;
 /**
  * Parse a list.
  *
+ * @param title    parameter name, for messages
+ * @param kind     what the items are
+ * @param text     the list
  * @param parent   "domain" also matches its subdomains (parent_domain_matches_subdomains)
  * @return a list, always; parse errors (a lone "!") make it fail every match, see match_failed()
  */

@@ -16,6 +16,7 @@ void pairs_init(struct table *t);
 /**
  * Add a pair: the key is folded as the table's flags say, the first of two equal keys stays.
  *
+ * @param replace a later pair takes the place of the first one instead
  * @param where   for the note about a duplicate: "FILE, line N" or the name of the table
  * @return 0; negative errno when a value names a file that cannot be read
  */
@@ -28,5 +29,7 @@ _must_use_ int pairs_value(const struct table *t, struct str text, struct buf *r
 _must_use_ int table_files_base64(struct str names, struct buf *ret, struct why *why);
 
 void pairs_close(struct table *t);
+/** table_ops.get of types that keep pairs in memory. */
 enum lookup pairs_get(const struct table *t, struct str key, struct buf *ret, struct why *why);
+/** table_ops.each of types that keep pairs in memory. */
 int pairs_each(const struct table *t, table_each_fn fn, void *ctx, struct why *why);

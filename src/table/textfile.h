@@ -54,6 +54,7 @@ enum textline textline_split(struct str line, struct str *ret_key, struct str *r
 /**
  * Split a line and note what is wrong with it, in the documented words.
  *
+ * @param utf8      complain about bytes that are not UTF-8
  * @param where     "FILE, line N"
  * @param ignoring  append " -- ignoring this line" to the complaint about the format
  * @return true when the pair is usable

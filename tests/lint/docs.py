@@ -31,7 +31,7 @@ def prototypes(text):
 def main():
     problems = []
     for f in tracked(".h"):
-        if f.relative_to(ROOT).parts[0] != "src":
+        if f.relative_to(ROOT).parts[0] != "src" or f.name.endswith("_priv.h"):
             continue
         text = f.read_text()
         if not re.search(r"/\*\n \* \w+/\w+\.h", text):
