@@ -9,6 +9,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -111,14 +112,54 @@ void derive_process(struct conf *c, const char *program, const char *service)
 		set(c, "service_name", service);
 }
 
+/* Is `dir` in a list parameter of the default main.cf? */
+static bool is_listed(const struct conf *c, const char *param, const char *dir)
+{
+	_cleanup_free_ char *list = get(c, param);
+	struct str rest = str_of(list);
+	struct str word;
+
+	while (str_word(&rest, ", \t\r\n", &word))
+		if (str_eq(word, str_of(dir)))
+			return true;
+	return false;
+}
+
+/*
+ * A set-gid command follows the user only to configurations that the administrator has listed; else
+ * its privileges would serve whatever main.cf the user writes.
+ */
+static void check_config_dir(const char *dir)
+{
+	struct conf *c = NULL;
+	struct why why;
+
+	if (getauxval(AT_SECURE) == 0 || getuid() == 0 || strcmp(dir, POSTROAD_CONFIG_DIR) == 0)
+		return;
+	if (conf_load(POSTROAD_CONFIG_DIR, &log_notes, &c, &why) < 0)
+		log_fatal("%s", why.text);
+	if (!is_listed(c, "alternate_config_directories", dir) &&
+		!is_listed(c, "multi_instance_directories", dir)) {
+		log_error("unauthorized configuration directory name: %s", dir);
+		log_fatal("specify \"alternate_config_directories = %s\" or "
+			  "\"multi_instance_directories = %s\" in %s/main.cf",
+			dir, dir, POSTROAD_CONFIG_DIR);
+	}
+	conf_free(c);
+}
+
 struct conf *derive_command_conf(const char *program, const char *config_dir)
 {
-	const char *dir = derive_config_dir(config_dir);
+	const char *env = getenv("MAIL_CONFIG");
+	const char *dir = config_dir != NULL              ? config_dir
+			  : env != NULL && env[0] != '\0' ? env
+							  : POSTROAD_CONFIG_DIR;
 	struct log_settings early = { .tag = program, .to_stderr = true, .no_syslog = true };
 	struct conf *c = NULL;
 	struct why why;
 
 	log_init(&early);
+	check_config_dir(dir);
 	if (conf_load(dir, &log_notes, &c, &why) < 0)
 		log_fatal("%s", why.text);
 	check(setenv("MAIL_CONFIG", dir, 1) == 0);

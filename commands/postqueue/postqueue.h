@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * postqueue/postqueue.h — what any user may ask of the queue: list it, flush it.
+ */
+#pragma once
+
+#include <stdio.h>
+
+#include "base/why.h"
+#include "io/stream.h"
+
+/** Exit codes, as of sysexits.h. */
+#define EX_USAGE       64
+#define EX_UNAVAILABLE 69
+#define EX_NOPERM      77
+
+/** Parameters that are used. */
+struct postqueue_conf {
+	const char *queue_directory;
+	const char *daemon_directory;
+	const char *config_directory;
+	const char *authorized_mailq_users;
+	const char *authorized_flush_users;
+	const char *showq_service_name;
+	const char *flush_service_name;
+	const char *queue_service_name;
+	const char *pickup_service_name;
+	bool enable_long_queue_ids;
+};
+
+extern struct postqueue_conf the_conf;
+
+/** One recipient of a listed message. */
+struct list_recipient {
+	struct str original, address;
+	struct str class; /* "defer", "bounce", or empty */
+	struct str reason;
+};
+
+/** What a listing calls, in order; texts are borrowed. */
+struct list_ops {
+	void (*begin)(FILE *out);
+	/** A message; `size` in bytes, `time` in seconds. */
+	void (*message)(FILE *out, const char *queue, const char *id, int64_t time, int64_t size,
+		bool expired, const char *sender);
+	void (*recipient)(FILE *out, const struct list_recipient *r);
+	void (*message_end)(FILE *out);
+	void (*end)(FILE *out);
+};
+
+/** The listing of mailq, and JSON lines. */
+extern const struct list_ops list_as_text;
+extern const struct list_ops list_as_json;
+
+/** Read a whole listing from showq: 0; -EPROTO with why, -ENODATA cut off, other errno. */
+_must_use_ int list_read(struct stream *in, const struct list_ops *ops, FILE *out, struct why *why);
+
+/** List the queue, by showq or, as root with the system down, by a showq of our own. */
+void show_queue(bool json);
+
+/** Flush everything; one site; one message. End the program when that cannot be. */
+void flush_all(void);
+void flush_site(const char *site);
+void flush_file(const char *id);

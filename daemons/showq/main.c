@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * showq — lists the queue to whoever connects: one attribute list a message, an empty one at the end.
+ */
+#include <errno.h>
+
+#include "ipc/attr.h"
+#include "list.h"
+#include "log/log.h"
+#include "sandbox/sandbox.h"
+#include "service/service.h"
+
+struct showq_conf {
+	const char *hash_queue_names;
+	int64_t hash_queue_depth;
+	const char *empty_address_recipient;
+	int64_t duplicate_filter_limit;
+};
+
+static const struct conf_var vars[] = {
+	CV_STR(struct showq_conf, hash_queue_names),
+	CV_INT(struct showq_conf, hash_queue_depth),
+	CV_STR(struct showq_conf, empty_address_recipient),
+	CV_INT(struct showq_conf, duplicate_filter_limit),
+	CV_END,
+};
+
+static struct showq_conf the_conf;
+static struct list_settings the_settings;
+static struct strv the_hashed;
+
+/* All messages of one queue: 0, or the error of the connection. */
+static int show_queue(struct stream *out, const char *queue)
+{
+	_cleanup_(queue_scan_closep) struct queue_scan *s = NULL;
+	_cleanup_buf_ struct buf b = BUF(LIST_LIMIT);
+	struct str id;
+	int r = queue_scan_open(str_of(queue), &s);
+
+	while (r >= 0 && (r = queue_scan_next(s, &id)) == 1) {
+		buf_clear(&b);
+		if (list_message(&the_settings, str_of(queue), id, &b) == 1) {
+			int e = stream_write(out, buf_str(&b));
+
+			if (e < 0)
+				return e;
+		}
+	}
+	if (r < 0)
+		log_warn("scan queue %s: %s", queue, strerrordesc_np(-r));
+	return 0;
+}
+
+static void serve(struct service_ctx *ctx, struct service_client *client)
+{
+	static const char *const queues[] = { QUEUE_MAILDROP, QUEUE_ACTIVE, QUEUE_INCOMING,
+		QUEUE_DEFERRED, QUEUE_HOLD };
+	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	int r;
+
+	(void)ctx;
+	check(attr_put_greeting(&b, ATTR_NUL, "mail_queue_list_protocol") == 0);
+	r = stream_write(client->stream, buf_str(&b));
+	for (size_t i = 0; i < ARRAY_LEN(queues) && r == 0; i++)
+		r = show_queue(client->stream, queues[i]);
+	if (r == 0)
+		r = stream_write(client->stream, str_from("", 1));
+	if (r == 0)
+		r = stream_flush(client->stream);
+	if (r < 0)
+		log_debug("list not taken: %s", strerrordesc_np(-r));
+}
+
+static int pre_jail(struct service_ctx *ctx, struct why *why)
+{
+	(void)ctx;
+	(void)why;
+	strv_split(&the_hashed, str_of(the_conf.hash_queue_names), ", \t\r\n");
+	the_settings = (struct list_settings){
+		.queues.hashed = the_hashed.n > 0 ? (const char *const *)the_hashed.v : NULL,
+		.queues.hash_depth = (unsigned)the_conf.hash_queue_depth,
+		.empty_sender = the_conf.empty_address_recipient,
+		.duplicates = (size_t)the_conf.duplicate_filter_limit,
+	};
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct service showq = {
+		.name = "showq",
+		.kind = SERVICE_SINGLE,
+		.flags = SERVICE_LOW_RISK_STDIO,
+		.vars = vars,
+		.conf_base = &the_conf,
+		.promises = P_STDIO | P_UNIX | P_READ,
+		.pre_jail = pre_jail,
+		.serve = serve,
+	};
+
+	service_main(argc, argv, &showq);
+}
