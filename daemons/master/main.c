@@ -227,6 +227,8 @@ static void on_term(struct ev_loop *ev, struct ev_signal *sig, int events)
 		return;
 	m->stopping = true;
 	the_events.ending_by = sig->signum;
+	/* postlogd is about to go: what is said from now on is written directly. */
+	derive_log_direct(m->conf, "master", m->debug);
 	log_info("terminating on signal %d", sig->signum);
 	LIST_FOREACH(it, &m->services) {
 		struct service_state *s = list_entry(it, struct service_state, node);

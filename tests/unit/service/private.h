@@ -280,8 +280,7 @@ static _unused_ const char *ask(struct stream *s, const char *request)
 	IGNORE(stream_printf(s, "%s\n", request));
 	if (stream_line(s, 200, &line) < 0)
 		buf_clear(&line);
-	text = str_rtrim(buf_str(&line));
-	check(text.len < sizeof reply);
+	text = str_head(str_rtrim(buf_str(&line)), sizeof reply - 1);
 	memcpy(reply, text.ptr, text.len);
 	reply[text.len] = '\0';
 	return reply;
