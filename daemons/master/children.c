@@ -198,15 +198,20 @@ static void take_status(struct service_state *s, const struct ipc_status *st)
 			st->generation);
 		return;
 	}
-	if (clients > 0)
+	/* The second announcement says that the process works. */
+	if (clients > 0 && available && c->clients == clients && c->announced)
+		c->uses++;
+	if (clients > 0) {
 		set_clients(c, clients);
+		c->announced = true;
+	}
 	if (c->available != available) {
 		set_available(c, available);
 		if (available)
 			c->uses++;
 	}
 	if (!available && clients == 0 && s->n_available == 0 && s->n_children > 0 && at_limit(s) &&
-		s->limit > 1 && c->clients > 1)
+		s->limit > 1 && c->announced)
 		enter_stress(s);
 }
 

@@ -110,7 +110,8 @@ struct child {
 	pid_t pid;
 	uint32_t generation;
 	bool available;
-	bool old; /* from before the last restart of the service: speaks to nobody */
+	bool old;       /* from before the last restart of the service: speaks to nobody */
+	bool announced; /* it said how many clients it serves at once */
 	int64_t clients;
 	uint64_t uses;
 	bool terminated; /* master sent SIGTERM */

@@ -156,8 +156,8 @@ static void state_free(struct service_state *s)
 	if (s->throttled)
 		ev_timer_stop(s->master->ev, &s->throttle_timer);
 	service_close_status(s);
-	children_orphan(s);
 	endpoint_close(s);
+	children_orphan(s);
 	list_remove(&s->node);
 	free(s->canonical);
 	free(s->shown);

@@ -4,7 +4,8 @@
  *
  * 12 bytes native: pid, generation, available. Written with one write(2). `available` is 0 taken or
  * 1 available; a process that serves several clients at once announces itself to our own master
- * (POSTROAD_CLIENTS in the environment) with one message whose `available` is 1 | clients << 8.
+ * (POSTROAD_CLIENTS in the environment) with one message whose `available` is 1 | clients << 8, and
+ * once more when it has served somebody; a process that drains sends 0 | clients left << 8.
  */
 #pragma once
 

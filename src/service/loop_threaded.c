@@ -46,7 +46,6 @@ struct pool {
 	int wake;       /* eventfd: something is done */
 	int epoll;
 	bool listening;
-	bool announced;
 	uint64_t slots; /* clients served at once */
 };
 
@@ -208,9 +207,9 @@ static void adjust(struct pool *p, bool changed)
 
 	watch_listeners(p, open);
 	if (run->ending) {
-		if (p->announced && (changed || !run->status_taken))
+		if (run->announced && (changed || !run->status_taken))
 			run_status(run, IPC_TAKEN | (int)(MAX(run->active, (uint64_t)1) << 8));
-		else if (!p->announced && !run->status_taken && run->active > 0)
+		else if (!run->announced && !run->status_taken && run->active > 0)
 			run_status(run, IPC_TAKEN);
 	} else if (open == run->status_taken) {
 		run_status(run, open ? IPC_AVAIL : IPC_TAKEN);
@@ -270,8 +269,8 @@ void loop_threaded(struct run *run)
 	watch(&p, p.wake);
 	watch(&p, IPC_STATUS_FD);
 	watch(&p, run->end_fd);
-	p.announced = p.slots > 1 && (run->def->flags & SERVICE_MULTI) == 0;
-	if (p.announced)
+	run->announced = p.slots > 1 && (run->def->flags & SERVICE_MULTI) == 0;
+	if (run->announced)
 		run_status(run, IPC_AVAIL | (int)p.slots << 8);
 	watch_listeners(&p, true);
 	for (;;) {

@@ -44,6 +44,11 @@ void run_first_use(struct run *run)
 {
 	if (run->served++ > 0)
 		return;
+	if (run->announced) {
+		/* The announcement again: to seem taken for a moment would look like stress. */
+		run_status(run, IPC_AVAIL | (int)run->ctx.clients << 8);
+		return;
+	}
 	run_status(run, IPC_TAKEN);
 	run_status(run, IPC_AVAIL);
 }

@@ -36,6 +36,7 @@ struct run {
 	int end_fd;       /* eventfd, readable once the process is ending */
 	_Atomic bool ending;
 	bool status_taken; /* what master was told last */
+	bool announced;    /* THREADED: master knows how many clients we serve at once */
 	uint64_t served;   /* connections or events so far */
 	uint64_t active;   /* THREADED and EVENT: connections open now */
 };
