@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * check.c — what is wrong with files and settings, as warnings in the log.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "postfix.h"
+
+#include "conf/master_cf.h"
+#include "log/log.h"
+
+/** Defaults have not changed since; the level that a new main.cf gets. */
+#define CURRENT_LEVEL "3.11"
+
+/** Owned by root and writable by nobody else; a file that is not there is no matter. */
+static void check_root_owned(const struct instance *in, const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return;
+	if (st.st_uid != in->root && st.st_uid != 0)
+		log_warn("not owned by root: %s", path);
+	if (!S_ISLNK(st.st_mode) && (st.st_mode & 022) != 0)
+		log_warn("group or other writable: %s", path);
+}
+
+/** A directory and the regular files in it. */
+static void check_tree(const struct instance *in, const char *dir)
+{
+	DIR *d = opendir(dir);
+	const struct dirent *e;
+	char path[4096];
+
+	check_root_owned(in, dir);
+	if (d == NULL)
+		return;
+	while ((e = readdir(d)) != NULL) {
+		int n = snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
+		struct stat st;
+
+		if (n > 0 && (size_t)n < sizeof path && lstat(path, &st) == 0 &&
+			S_ISREG(st.st_mode))
+			check_root_owned(in, path);
+	}
+	(void)closedir(d);
+}
+
+static void check_place(const struct instance *in, const struct place *p)
+{
+	struct stat st;
+	mode_t extra;
+
+	if (lstat(p->path, &st) < 0) {
+		log_warn("missing directory: %s: %s", p->path, strerror(errno));
+		return;
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		log_warn("not a directory: %s", p->path);
+		return;
+	}
+	if (st.st_uid != p->uid)
+		log_warn("not owned by %s: %s", p->uid == in->owner ? in->mail_owner : "root",
+			p->path);
+	if (in->privileged && p->gid == in->setgid && st.st_gid != p->gid)
+		log_warn("not owned by group %s: %s", in->setgid_group, p->path);
+	extra = st.st_mode & 0777 & ~p->mode;
+	if ((extra & 022) != 0)
+		log_warn("group or other writable: %s", p->path);
+	else if (extra != 0)
+		log_warn("mode %04o should be %04o: %s", (unsigned)(st.st_mode & 07777),
+			(unsigned)p->mode, p->path);
+}
+
+/** postdrop and postqueue need the group; without it users cannot submit mail. */
+static void check_setgid(const struct instance *in, const char *name)
+{
+	char path[4096];
+	struct stat st;
+
+	(void)snprintf(path, sizeof path, "%s/%s", in->command_directory, name);
+	if (stat(path, &st) < 0)
+		return;
+	if (st.st_gid != in->setgid)
+		log_warn("not owned by group %s: %s", in->setgid_group, path);
+	if ((st.st_mode & 02111) != 02111)
+		log_warn("not set-gid or not owner+group+world executable: %s", path);
+}
+
+static void check_sockets(const struct instance *in)
+{
+	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	struct master_cf m = { 0 };
+	struct why why = { "" };
+	bool old = !conf_compat_at_least(in->conf, "1");
+
+	buf_putf(&path, "%s/master.cf", in->dir);
+	if (master_cf_load(buf_cstr(&path), old, &log_notes, &m, &why) < 0)
+		log_fatal("%s", why.text);
+	if (in->maillog_file[0] != '\0' &&
+		master_cf_find(&m, str_of(in->postlog_service_name), MASTER_UNIX_DGRAM) == NULL)
+		log_fatal("maillog_file is set, but %s has no service \"%s unix-dgram\"",
+			buf_cstr(&path), in->postlog_service_name);
+	master_cf_done(&m);
+}
+
+void check_level(const struct instance *in)
+{
+	if (conf_compat_at_least(in->conf, CURRENT_LEVEL))
+		return;
+	log_info("Postfix is using backwards-compatible default settings");
+	log_info("See https://www.postfix.org/COMPATIBILITY_README.html for details");
+	log_info(
+		"To disable backwards compatibility use \"postconf compatibility_level=" CURRENT_LEVEL
+		"\" and \"postfix reload\"");
+}
+
+void check_all(const struct instance *in)
+{
+	struct place p;
+	struct stat st, queue;
+
+	check_sockets(in);
+	check_tree(in, in->dir);
+	check_tree(in, in->daemon_directory);
+	if (strcmp(in->meta_directory, in->dir) != 0)
+		check_tree(in, in->meta_directory);
+	for (size_t i = 0; layout_place(in, i, &p); i++)
+		check_place(in, &p);
+	if (stat(in->data_directory, &st) == 0 && stat(in->queue_directory, &queue) == 0 &&
+		st.st_ino == queue.st_ino && st.st_dev == queue.st_dev)
+		log_fatal("data_directory and queue_directory are the same: %s",
+			in->queue_directory);
+	if (in->privileged) {
+		check_setgid(in, "postdrop");
+		check_setgid(in, "postqueue");
+	}
+	conf_warn_unheeded(in->conf, &log_notes);
+}
