@@ -51,8 +51,11 @@ static struct mailbox_settings the_mailbox;
 static struct utsname the_host;
 
 /* The documented advice for what is the most frequent mistake. */
-static void advise(const struct virtual_target *t, const struct mailbox_result *res)
+static void advise(const struct virtual_target *t, const char *user,
+	const struct mailbox_result *res)
 {
+	if (res->not_regular)
+		log_warn("recipient %s: destination %s is not a regular file", user, t->path);
 	if (t->maildir && res->err == EACCES) {
 		log_warn("maildir access problem for UID/GID=%u/%u: %s", t->id.uid, t->id.gid,
 			res->why.text);
@@ -87,7 +90,8 @@ static int report_result(struct report *r, const struct virtual_target *t,
 	return report_defer(the_agent.report, r);
 }
 
-static int deliver_to(struct report *r, const struct virtual_target *t, struct arena *a)
+static int deliver_to(struct report *r, const struct virtual_target *t, const char *user,
+	struct arena *a)
 {
 	struct mail_copy copy = { .rq = r->rq, .rcpt = r->rcpt };
 	struct mailbox_result res;
@@ -107,7 +111,7 @@ static int deliver_to(struct report *r, const struct virtual_target *t, struct a
 	else
 		mbox_deliver(&the_mailbox, &t->id, t->path, &copy, &res);
 	if (res.outcome != MAILBOX_DELIVERED)
-		advise(t, &res);
+		advise(t, user, &res);
 	return report_result(r, t, &res, a);
 }
 
@@ -133,7 +137,7 @@ static int deliver_one(struct delivery_request *rq, const struct recipient *rcpt
 	default:
 		break;
 	}
-	status = deliver_to(&r, &t, a);
+	status = deliver_to(&r, &t, buf_cstr(&user), a);
 	free(t.path);
 	return status;
 }

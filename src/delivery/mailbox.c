@@ -3,8 +3,11 @@
 #include "delivery/mailbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <unistd.h>
+
+#include "base/fd.h"
 
 int mailbox_become(const struct mailbox_identity *id, struct why *why)
 {
@@ -27,6 +30,19 @@ void mailbox_return(const struct mailbox_identity *id)
 		return;
 	/* A process that is neither itself nor the owner must not go on. */
 	check(seteuid(0) == 0 && setegid(0) == 0 && setgroups(1, &root) == 0);
+}
+
+int mailbox_sync_dir(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == EACCES ? 0 : -errno;
+
+	int r = fd_sync(fd);
+
+	fd_close(fd);
+	return r;
 }
 
 void mailbox_fail(struct mailbox_result *ret, int err)

@@ -30,6 +30,7 @@ struct mailbox_result {
 	int err;            /* positive errno of the failure, 0 none */
 	const char *status; /* "2.0.0", "4.2.0", "5.2.2", ... */
 	struct why why;     /* reason, without the name of the mailbox */
+	bool not_regular;   /* the mailbox is a device or the like: worth a warning */
 };
 
 struct mailbox_settings {
@@ -64,5 +65,11 @@ void mbox_deliver(const struct mailbox_settings *s, const struct mailbox_identit
 void maildir_deliver(const struct mailbox_settings *s, const struct mailbox_identity *id,
 	const char *path, struct mail_copy *copy, struct mailbox_result *ret);
 
+/**
+ * fsync a directory, which may be named by a symbolic link, after a name in it was made: 0 or errno.
+ *
+ * One that its owner may not read is left to the file system.
+ */
+_must_use_ int mailbox_sync_dir(const char *path);
 /** Set outcome and status from what failed: EDQUOT and EFBIG bounce with 5.2.2, the rest waits. */
 void mailbox_fail(struct mailbox_result *ret, int err);

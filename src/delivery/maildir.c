@@ -59,7 +59,8 @@ static int make_dirs(const char *dir)
 
 		buf_truncate(&part, slash > 0 ? (size_t)slash : 0);
 
-		int r = fd_sync_dir(part.len == 0 ? (dir[0] == '/' ? "/" : ".") : buf_cstr(&part));
+		int r = mailbox_sync_dir(
+			part.len == 0 ? (dir[0] == '/' ? "/" : ".") : buf_cstr(&part));
 
 		if (r < 0)
 			return r;
@@ -148,7 +149,7 @@ static int publish(struct maildir *m, const struct stat *st, struct why *why)
 	}
 	if (r < 0)
 		return why_errno(why, r, "create maildir file %s", buf_cstr(&m->final));
-	r = fd_sync_dir(buf_cstr(&dir));
+	r = mailbox_sync_dir(buf_cstr(&dir));
 	return r < 0 ? why_errno(why, r, "error writing directory %s", buf_cstr(&dir)) : 0;
 }
 

@@ -20,9 +20,9 @@ static int sync_parent(const char *path)
 	char *slash = strrchr(dir, '/');
 
 	if (slash == NULL)
-		return fd_sync_dir(".");
+		return mailbox_sync_dir(".");
 	slash[slash == dir ? 1 : 0] = '\0';
-	return fd_sync_dir(dir);
+	return mailbox_sync_dir(dir);
 }
 
 static int open_existing(const char *path, struct why *why)
@@ -34,7 +34,9 @@ static int open_existing(const char *path, struct why *why)
 	if (S_ISLNK(st.st_mode))
 		return why_set(why, -ELOOP, "file is a symbolic link");
 
-	/* A FIFO without reader or a device must not block. */
+	if (S_ISFIFO(st.st_mode))
+		return why_errno(why, -ENXIO, "cannot open file");
+	/* A device must not block. */
 	int fd = fd_open(path, O_RDWR | O_APPEND | O_NONBLOCK | O_NOCTTY, 0);
 
 	return fd < 0 ? why_errno(why, fd, "cannot open file") : fd;
@@ -67,10 +69,11 @@ static bool is_proper(int fd, const struct mailbox_settings *s, const struct mai
 		return false;
 	}
 	if (!S_ISREG(st->st_mode)) {
-		(void)why_set(&ret->why, -EINVAL, "destination %s is not a regular file", path);
+		(void)why_set(&ret->why, -EINVAL, "mail system configuration error");
 		ret->outcome = MAILBOX_BOUNCED;
-		ret->status = "5.2.0";
+		ret->status = "5.3.5";
 		ret->err = EINVAL;
+		ret->not_regular = true;
 		return false;
 	}
 	if (st->st_nlink != 1) {

@@ -70,8 +70,9 @@ static void test_refused(void **state)
 		{ "dir", MAILBOX_DEFERRED, "4.2.0", "cannot open file: Is a directory" },
 		{ "no/such/box", MAILBOX_DEFERRED, "4.2.0",
 			"unable to create lock file no/such/box.lock: No such file or directory" },
-		{ "/dev/null", MAILBOX_BOUNCED, "5.2.0",
-			"destination /dev/null is not a regular file" },
+		{ "/dev/null", MAILBOX_BOUNCED, "5.3.5", "mail system configuration error" },
+		{ "fifo", MAILBOX_DEFERRED, "4.2.0",
+			"cannot open file: No such device or address" },
 		{ "held", MAILBOX_DEFERRED, "4.2.0",
 			"unable to create lock file held.lock: File exists" },
 	};
@@ -79,6 +80,7 @@ static void test_refused(void **state)
 	(void)state;
 	assert_int_equal(symlink("target", "link"), 0);
 	assert_int_equal(mkdir("dir", 0700), 0);
+	assert_int_equal(mkfifo("fifo", 0600), 0);
 	assert_int_equal(close(open("hard", O_WRONLY | O_CREAT | O_CLOEXEC, 0600)), 0);
 	assert_int_equal(close(open("held.lock", O_WRONLY | O_CREAT | O_CLOEXEC, 0600)), 0);
 	assert_int_equal(link("hard", "hard2"), 0);
