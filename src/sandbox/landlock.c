@@ -4,6 +4,10 @@
  *
  * The headers of Debian 12 know two versions of the interface; the kernel is asked for its own and
  * only rights that it knows are handled.
+ *
+ * Snag: under any ruleset, moving or linking a file from one directory to another is refused (EXDEV)
+ * unless it is allowed by LANDLOCK_ACCESS_FS_REFER, which is version 2. Under version 1 a process that
+ * writes gets no ruleset.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,10 +44,8 @@ static int abi_version(void)
 
 static uint64_t write_rights(int abi)
 {
-	uint64_t rights = LANDLOCK_ACCESS_FS_WRITE_FILE | ACCESS_MAKE;
+	uint64_t rights = LANDLOCK_ACCESS_FS_WRITE_FILE | ACCESS_MAKE | LANDLOCK_ACCESS_FS_REFER;
 
-	if (abi >= 2)
-		rights |= LANDLOCK_ACCESS_FS_REFER;
 	if (abi >= 3)
 		rights |= ACCESS_TRUNCATE;
 	return rights;
@@ -85,6 +87,12 @@ static int allow_all(int ruleset, const char *const *paths, uint64_t rights, con
 	return r;
 }
 
+static bool writes_anywhere(const struct sandbox_settings *s)
+{
+	return (s->promises & P_MAILBOX) != 0 ||
+	       ((s->promises & P_QUEUE) != 0 && s->write_paths == NULL);
+}
+
 static int fill(int ruleset, const struct sandbox_settings *s, uint64_t handled, int abi,
 	struct why *why)
 {
@@ -96,6 +104,8 @@ static int fill(int ruleset, const struct sandbox_settings *s, uint64_t handled,
 		r = allow_all(ruleset, s->read_paths, readable, s->notes, why);
 	if (r == 0 && (s->promises & P_QUEUE) != 0)
 		r = allow_all(ruleset, s->write_paths, writable, s->notes, why);
+	if (r == 0 && writes_anywhere(s))
+		r = allow(ruleset, "/", LANDLOCK_ACCESS_FS_REFER, s->notes, why);
 	/* Everybody may throw away. */
 	if (r == 0)
 		r = allow(ruleset, "/dev/null", writable, s->notes, why);
@@ -106,14 +116,16 @@ int sandbox_landlock(const struct sandbox_settings *s, struct why *why)
 {
 	int abi = abi_version();
 	uint64_t handled = LANDLOCK_ACCESS_FS_EXECUTE;
-	bool free_writes = (s->promises & P_MAILBOX) != 0 ||
-			   ((s->promises & P_QUEUE) != 0 && s->write_paths == NULL);
 
-	if (abi < 1) {
-		note(s->notes, NOTE_INFO, "sandbox: this kernel has no landlock");
+	if (abi < 1 || (abi < 2 && (s->promises & (P_QUEUE | P_MAILBOX)) != 0)) {
+		note(s->notes, NOTE_INFO, "sandbox: this kernel has no landlock, or an old one");
 		return 0;
 	}
-	if (!free_writes)
+	if (writes_anywhere(s))
+		handled |= LANDLOCK_ACCESS_FS_REFER;
+	else if (abi < 2)
+		handled |= write_rights(abi) & ~(uint64_t)LANDLOCK_ACCESS_FS_REFER;
+	else
 		handled |= write_rights(abi);
 	if (s->read_paths != NULL)
 		handled |= ACCESS_READ;

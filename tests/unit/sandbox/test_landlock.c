@@ -17,6 +17,17 @@ static int try_inside(void)
 	       unlink("landlock-in/file2") < 0;
 }
 
+/* From one directory to another, as queues and maildirs do. */
+static int try_move(void)
+{
+	return mkdir("landlock-in/a", 0700) < 0 || mkdir("landlock-in/b", 0700) < 0 ||
+	       open("landlock-in/a/f", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) < 0 ||
+	       link("landlock-in/a/f", "landlock-in/b/f") < 0 ||
+	       rename("landlock-in/a/f", "landlock-in/b/g") < 0 || unlink("landlock-in/b/f") < 0 ||
+	       unlink("landlock-in/b/g") < 0 || rmdir("landlock-in/a") < 0 ||
+	       rmdir("landlock-in/b") < 0;
+}
+
 static int try_outside(void)
 {
 	int r = open("landlock-out/file", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
@@ -62,12 +73,18 @@ static void test_paths(void **state)
 	(void)mkdir("landlock-in", 0700);
 	(void)mkdir("landlock-out", 0700);
 	assert_int_equal(st_run(&s, try_inside), 0);
+	assert_int_equal(st_run(&s, try_move), 0);
 	assert_int_equal(st_run(&s, try_outside), 0);
 	assert_int_equal(st_run(&s, try_dev_null), 0);
 	assert_int_equal(st_run(&s, try_readable), 0);
 	s.read_paths = none;
 	assert_int_equal(st_run(&s, try_unreadable), 0);
 	assert_int_equal(st_run(&s, try_inside), 0);
+	/* Who may write anywhere may also move anywhere. */
+	s = (struct sandbox_settings){ .promises = P_STDIO | P_READ | P_MAILBOX };
+	assert_int_equal(st_run(&s, try_move), 0);
+	s = (struct sandbox_settings){ .promises = P_STDIO | P_READ | P_QUEUE };
+	assert_int_equal(st_run(&s, try_move), 0);
 	(void)rmdir("landlock-in");
 	(void)rmdir("landlock-out");
 }
