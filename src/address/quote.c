@@ -79,7 +79,10 @@ int address_quote_821(struct buf *b, struct str internal)
 	return quote(b, internal, true);
 }
 
-/* Index of the last '@' outside quotes, or -1; -2 when a quote or pair does not end. */
+/*
+ * Index of the last '@' outside quotes, or -1; -2 when a quote or pair does not end. What follows an
+ * '@' and does not end is part of a domain, which is never quoted.
+ */
 static ptrdiff_t find_at(struct str s)
 {
 	ptrdiff_t at = -1;
@@ -88,14 +91,14 @@ static ptrdiff_t find_at(struct str s)
 	for (size_t i = 0; i < s.len; i++) {
 		if (s.ptr[i] == '\\') {
 			if (++i == s.len)
-				return -2;
+				return at < 0 ? -2 : at;
 		} else if (s.ptr[i] == '"') {
 			quoted = !quoted;
 		} else if (s.ptr[i] == '@' && !quoted) {
 			at = (ptrdiff_t)i;
 		}
 	}
-	return quoted ? -2 : at;
+	return quoted && at < 0 ? -2 : at;
 }
 
 int address_unquote(struct buf *b, struct str external)

@@ -19,6 +19,12 @@ static bool ends_atom(char c)
 	return is_space((unsigned char)c) || is_special(c) || c == '(' || c == '"' || c == '[';
 }
 
+/* Line breaks are folding or an attempt at a header of one's own: they are never part of a token. */
+static bool is_break(char c)
+{
+	return c == '\n' || c == '\r';
+}
+
 /* Text up to `close`, without backslashes; leaves p behind the closing character. */
 static struct str scan_quoted(struct scanner *s, char close)
 {
@@ -32,11 +38,9 @@ static struct str scan_quoted(struct scanner *s, char close)
 	while (s->p < s->end && *s->p != close) {
 		if (*s->p == '\\' && s->p + 1 < s->end)
 			s->p++;
-		else if (*s->p == '\n' || *s->p == '\r') {
-			s->p++; /* a folded line: the blank after it stays */
-			continue;
-		}
-		out[n++] = *s->p++;
+		if (!is_break(*s->p)) /* the blank of a folded line stays */
+			out[n++] = *s->p;
+		s->p++;
 	}
 	if (s->p < s->end)
 		s->p++;
@@ -48,7 +52,7 @@ static struct str scan_comment(struct scanner *s)
 {
 	const char *start = s->p;
 	struct str text;
-	size_t depth = 0, len;
+	size_t depth = 0, n = 0;
 	char *out;
 
 	for (; s->p < s->end; s->p++) {
@@ -61,14 +65,15 @@ static struct str scan_comment(struct scanner *s)
 	}
 	if (s->p < s->end) {
 		s->p++;
-		return arena_str(s->arena, str_from(start, (size_t)(s->p - start)));
+		depth = 0;
 	}
 	text = str_rtrim(str_from(start, (size_t)(s->p - start)));
-	len = text.len + depth;
-	out = arena_alloc(s->arena, len + 1);
-	memcpy(out, text.ptr, text.len);
-	memset(out + text.len, ')', depth);
-	return str_from(out, len);
+	out = arena_alloc(s->arena, text.len + depth + 1);
+	for (size_t i = 0; i < text.len; i++)
+		if (!is_break(text.ptr[i]))
+			out[n++] = text.ptr[i];
+	memset(out + n, ')', depth);
+	return str_from(out, n + depth);
 }
 
 static struct str scan_atom(struct scanner *s)
@@ -92,7 +97,8 @@ static void unescape(struct str *s, struct arena *a)
 	for (size_t i = 0; i < s->len; i++) {
 		if (s->ptr[i] == '\\' && i + 1 < s->len)
 			i++;
-		out[n++] = s->ptr[i];
+		if (!is_break(s->ptr[i]))
+			out[n++] = s->ptr[i];
 	}
 	*s = str_from(out, n);
 }

@@ -50,6 +50,7 @@ struct dns_packet {
 /**
  * Take an answer apart.
  *
+ * @param q       what was asked
  * @param notes   receives remarks on names in records; may be NULL
  * @param a       owns everything in *ret
  * @return 0; -ENOMSG it does not answer this question; -EBADMSG malformed

@@ -32,6 +32,7 @@ static void test_scan(void **state)
 		{ "(open (two", "C:(open (two))|" },
 		{ "\"a\\\"b\" \"open", "Q:a\"b|_Q:open|" },
 		{ "\"fold\n ed\"", "Q:fold ed|" },
+		{ "\"a\\\nb\" (c\r\n d\\\n) e\\\nf", "Q:ab|_C:(c d\\)|_Q:ef|" },
 		{ "[1.2\\].3] [x", "L:1.2].3|_L:x|" },
 		{ "<@a,@b:c>;", "<|@|A:a|,|@|A:b|:|A:c|>|;|" },
 		{ "a\\@b", "Q:a@b|" },

@@ -174,6 +174,7 @@ static void test_no_space(void **state)
 {
 	struct status_entry e = { .rcpt = { .address = STR("a@b") },
 		.dsn = { .reason = STR("a reason of some length") } };
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	struct rlimit old, small;
 	struct stat before, after;
 	struct why why;
@@ -181,7 +182,7 @@ static void test_no_space(void **state)
 	(void)state;
 	assert_int_equal(status_log_append(&q, STR("bounce"), STR("F"), &e, true, NULL), 0);
 	assert_int_equal(stat("bounce/F", &before), 0);
-	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(sigaction(SIGXFSZ, &ignore, NULL), 0);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
 	small = old;
 	small.rlim_cur = (rlim_t)before.st_size + 20;
