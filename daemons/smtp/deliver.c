@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * deliver.c — one request: destinations, hosts, sessions, until every recipient has an outcome.
+ *
+ * A destination gives a list of addresses. Failures to connect or to greet count against the length
+ * of the list only; sessions that got further count against mx_session_limit. The next destination
+ * (of the next hop, then of fallback_relay) comes when a list is used up.
+ */
+#include <errno.h>
+
+#include "base/mem.h"
+#include "client.h"
+#include "log/log.h"
+#include "net/socket.h"
+
+/* Destinations of one next hop, fallback relays included. */
+#define MAX_DESTS 50
+
+struct route {
+	struct delivery *d;
+	struct destination v[MAX_DESTS];
+	size_t n, i;
+	size_t sessions; /* for the current destination */
+};
+
+static bool session_limit_reached(const struct route *r)
+{
+	int64_t max = r->d->c->p.mx_session_limit;
+
+	return max > 0 && r->sessions >= (size_t)max;
+}
+
+/* "domain:port" in lower case; sessions to any of its best hosts may serve it. */
+static char *label_of(const struct destination *to)
+{
+	struct buf b = BUF(BUF_SMALL);
+
+	for (size_t i = 0; i < to->name.len && i < 1024; i++)
+		buf_putc(&b, (char)ascii_lower((unsigned char)to->name.ptr[i]));
+	buf_putf(&b, ":%u%s", (unsigned)to->port, to->mx ? "" : "!");
+	return buf_take(&b);
+}
+
+static bool in_list(const struct client *c, const struct destination *to)
+{
+	struct why why = { 0 };
+	struct str name = to->name;
+
+	if (c->cache_destinations == NULL)
+		return false;
+	switch (match_str(c->cache_destinations, name, &why)) {
+	case LOOKUP_FOUND:
+		return true;
+	case LOOKUP_TEMPFAIL:
+		log_warn("%s", why.text);
+		return false;
+	case LOOKUP_NONE:
+		break;
+	}
+	return false;
+}
+
+static bool may_cache(const struct delivery *d, const struct destination *to, int flag)
+{
+	if (d->rq->flags & (REQUEST_MTA_VRFY | REQUEST_USR_VRFY))
+		return false;
+	if (d->c->p.connection_cache_on_demand && (d->rq->flags & flag))
+		return true;
+	return in_list(d->c, to);
+}
+
+static bool may_keep(const struct delivery *d, const struct session *s,
+	const struct destination *to)
+{
+	int64_t max = d->c->p.connection_reuse_count_limit;
+
+	return may_cache(d, to, REQUEST_CONN_STORE) && clock_now() < s->expires &&
+	       (max == 0 || s->reuse_count < max);
+}
+
+/* Use a session for what is left; it is cached or closed afterwards. false: it was stale. */
+static bool use_session(struct route *r, struct session *s, const struct destination *to)
+{
+	struct delivery *d = r->d;
+	bool keep = may_keep(d, s, to);
+
+	d->relay = arena_str(d->a, str_of(s->where_port));
+	d->reuse_count = s->reuse_count;
+	d->setup_done = msg_stats_now();
+	if (transfer(d, s, keep) == TRANSFER_STALE) {
+		session_free(s);
+		return false;
+	}
+	r->sessions++;
+	if (keep && !s->broken)
+		cache_put(d->c->cache, s, d->c->p.connection_cache_time_limit);
+	else
+		session_free(s);
+	return true;
+}
+
+/* Idle connections first; false when there is none that works. */
+static bool try_cached(struct route *r, const struct destination *to, const struct host *h)
+{
+	struct delivery *d = r->d;
+	_cleanup_free_ char *label = h == NULL ? label_of(to) : NULL;
+
+	if (!may_cache(d, to, REQUEST_CONN_LOAD))
+		return false;
+	for (;;) {
+		struct session *s = cache_take(d->c->cache, label, h == NULL ? NULL : &h->addr);
+
+		if (s == NULL)
+			return false;
+		s->reuse_count++;
+		if (use_session(r, s, to))
+			return true;
+	}
+}
+
+/* One address. */
+static void try_host(struct route *r, const struct destination *to, const struct host *h)
+{
+	struct delivery *d = r->d;
+	struct session *s;
+
+	if (!policy_allows(d, to, h->name))
+		return;
+	if (try_cached(r, to, h))
+		return;
+	s = session_open(d, h, to);
+	if (s == NULL)
+		return;
+	if (h->best)
+		s->dest = label_of(to);
+	(void)use_session(r, s, to);
+}
+
+static void try_hosts(struct route *r, const struct destination *to, const struct host_list *l)
+{
+	struct delivery *d = r->d;
+	bool more_dests = r->i + 1 < r->n && !l->is_own;
+
+	for (size_t i = 0; i < l->n && d->left > 0 && !session_limit_reached(r); i++) {
+		int64_t max = d->c->p.mx_session_limit;
+		bool final_session = max > 0 && r->sessions + 1 >= (size_t)max;
+
+		d->last = !more_dests && (i + 1 == l->n || final_session);
+		try_host(r, to, &l->v[i]);
+		/* A host that says no for good speaks for its destination. */
+		if (d->left > 0 && d->why_hard && !str_eq(d->why.status, STR("5.6.7")))
+			return;
+	}
+}
+
+static void try_unix(struct route *r, const struct destination *to)
+{
+	struct delivery *d = r->d;
+	struct host h = { .name = str_of(d->c->p.myhostname), .best = true };
+
+	h.addr.un.sun_family = AF_UNIX;
+	h.addr.len = sizeof(h.addr.un);
+	if (to->name.len < sizeof(h.addr.un.sun_path))
+		memcpy(h.addr.un.sun_path, to->name.ptr, to->name.len);
+	d->last = r->i + 1 == r->n;
+	try_host(r, to, &h);
+}
+
+/* false: no further destination is to be tried. */
+static bool try_destination(struct route *r, const struct destination *to)
+{
+	struct delivery *d = r->d;
+	struct host_list l = { 0 };
+	enum hosts_status st;
+	struct dsn dsn;
+
+	r->sessions = 0;
+	d->last = false;
+	if (try_cached(r, to, NULL) && d->left == 0)
+		return false;
+	if (to->is_unix) {
+		try_unix(r, to);
+		return d->left > 0;
+	}
+	st = hosts_find(d->c, to, d->a, &l, &dsn);
+	if (st == HOSTS_OK) {
+		try_hosts(r, to, &l);
+		return d->left > 0 && !l.is_own;
+	}
+	d->relay = STR("none");
+	d->reuse_count = 0;
+	d->setup_done = msg_stats_now();
+	if (st == HOSTS_LOOP && d->c->p.best_mx_transport[0] != '\0') {
+		pass_all(d, str_of(d->c->p.best_mx_transport));
+		return false;
+	}
+	d->why = dsn;
+	d->why_hard = st != HOSTS_SOFT;
+	if (to->is_fallback && d->why_hard) {
+		log_warn("fallback relay configuration problem: " STR_FMT, STR_ARG(dsn.reason));
+		d->why.status = STR("4.3.5");
+		d->why_hard = false;
+	}
+	return st != HOSTS_LOOP;
+}
+
+static int plan_route(struct route *r, struct why *why)
+{
+	const struct client *c = r->d->c;
+	int n = destinations_parse(c, r->d->rq->nexthop, r->v, MAX_DESTS, why);
+	int k;
+
+	if (n < 0)
+		return n;
+	if (n == 0)
+		return why_set(why, -EINVAL, "empty destination");
+	r->n = (size_t)n;
+	k = destinations_parse(c, str_of(c->p.fallback_relay), r->v + n, MAX_DESTS - (size_t)n,
+		why);
+	if (k < 0)
+		return k;
+	for (int i = 0; i < k; i++)
+		r->v[n + i].is_fallback = true;
+	/* A relay on this machine is for network destinations. */
+	if (!r->v[0].is_unix)
+		r->n += (size_t)k;
+	return 0;
+}
+
+static bool flags_fit(struct delivery *d)
+{
+	if ((d->c->flags & (CLIENT_DELIVERED_TO | CLIENT_ORIGINAL_TO)) == 0 || d->left == 1)
+		return true;
+	set_why(d, "4.3.5",
+		"mail system configuration error: flags=D and flags=O need "
+		"<transport>_destination_recipient_limit = 1");
+	return false;
+}
+
+int client_deliver(const struct client *c, struct delivery_request *rq, struct arena *a)
+{
+	struct delivery d = { .c = c, .rq = rq, .a = a, .relay = STR("none") };
+	struct route *r = arena_obj(a, struct route);
+	struct why why = { 0 };
+
+	r->d = &d;
+	for (size_t i = 0; i < rq->n_rcpt; i++)
+		rq->rcpt[i].status = 0;
+	d.left = rq->n_rcpt;
+	if (c->families == 0) {
+		set_why(&d, "4.3.5", "all network protocols are disabled");
+	} else if (plan_route(r, &why) < 0) {
+		log_warn(STR_FMT ": %s", STR_ARG(rq->queue_id), why.text);
+		set_why(&d, "4.3.5", "mail system configuration error: %s", why.text);
+	} else if (flags_fit(&d)) {
+		for (r->i = 0; r->i < r->n; r->i++)
+			if (!try_destination(r, &r->v[r->i]))
+				break;
+	}
+	finish(&d);
+	return d.status;
+}

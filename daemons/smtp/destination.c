@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * destination.c — next hops as text: domain, domain:port, [host], [host]:port, lists of them; for
+ * LMTP also unix:path and inet:host.
+ */
+#include <errno.h>
+#include <netdb.h>
+
+#include "base/num.h"
+#include "client.h"
+
+static int parse_port(const struct client *c, struct str text, uint16_t *ret, struct why *why)
+{
+	struct servent se, *found = NULL;
+	char name[64], buf[1024];
+	uint64_t n;
+
+	if (num_u64(text, 65535, &n) == 0 && n > 0) {
+		*ret = (uint16_t)n;
+		return 0;
+	}
+	if (text.len > 0 && text.len < sizeof(name) && !str_all_digits(text)) {
+		memcpy(name, text.ptr, text.len);
+		name[text.len] = '\0';
+		if (getservbyname_r(name, "tcp", &se, buf, sizeof(buf), &found) == 0 &&
+			found != NULL) {
+			*ret = ntohs((uint16_t)se.s_port);
+			return 0;
+		}
+		/* A jail need not have /etc/services for the names that are the defaults. */
+		if (str_eq(text, STR("smtp")) || str_eq(text, STR("lmtp"))) {
+			*ret = str_eq(text, STR("smtp")) ? 25 : 24;
+			return 0;
+		}
+	}
+	(void)c;
+	return why_set(why, -EINVAL, "unknown service: " STR_FMT "/tcp", STR_ARG(text));
+}
+
+/* "[host]", "[host]:port": the brackets may hold colons. */
+static int parse_bracket(const struct client *c, struct str text, struct destination *d,
+	struct why *why)
+{
+	ptrdiff_t end = str_chr(text, ']');
+	struct str rest;
+
+	if (end < 2)
+		return why_set(why, -EINVAL, "bad destination \"" STR_FMT "\"", STR_ARG(text));
+	d->name = str_from(text.ptr + 1, (size_t)end - 1);
+	d->mx = false;
+	rest = str_skip(text, (size_t)end + 1);
+	if (rest.len == 0)
+		return 0;
+	if (rest.ptr[0] != ':')
+		return why_set(why, -EINVAL, "garbage after \"]\" in \"" STR_FMT "\"",
+			STR_ARG(text));
+	return parse_port(c, str_skip(rest, 1), &d->port, why);
+}
+
+static int parse_one(const struct client *c, struct str text, struct destination *d,
+	struct why *why)
+{
+	ptrdiff_t colon;
+	int e;
+
+	*d = (struct destination){ .text = text, .mx = !c->lmtp && c->use_dns };
+	if (c->lmtp && str_starts(text, STR("unix:"))) {
+		d->is_unix = true;
+		d->name = str_skip(text, 5);
+		return d->name.len > 0 ? 0 : why_set(why, -EINVAL, "empty path in \"unix:\"");
+	}
+	e = parse_port(c, str_of(c->p.tcp_port), &d->port, why);
+	if (e < 0)
+		return e;
+	if (str_starts(text, STR("inet:")))
+		text = str_skip(text, 5);
+	if (text.len > 0 && text.ptr[0] == '[')
+		return parse_bracket(c, text, d, why);
+	colon = str_rchr(text, ':');
+	d->name = colon < 0 ? text : str_head(text, (size_t)colon);
+	if (d->name.len == 0)
+		return why_set(why, -EINVAL, "empty host name in \"" STR_FMT "\"", STR_ARG(text));
+	return colon < 0 ? 0 : parse_port(c, str_skip(text, (size_t)colon + 1), &d->port, why);
+}
+
+int destinations_parse(const struct client *c, struct str list, struct destination *ret, size_t max,
+	struct why *why)
+{
+	struct str word;
+	size_t n = 0;
+
+	while (n < max && str_word(&list, ", \t\r\n", &word)) {
+		int e = parse_one(c, word, &ret[n], why);
+
+		if (e < 0)
+			return e;
+		n++;
+	}
+	return (int)n;
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fail.c — what a reply or an error means for recipients: sent, bounced, deferred, or another host.
+ *
+ * Undecided recipients have status 0, decided ones 1. A soft failure is final only when no other
+ * host would be tried; until then it is logged and the recipient stays undecided.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "client.h"
+#include "log/log.h"
+
+static struct report report_of(const struct delivery *d, struct recipient *r, const struct dsn *dsn)
+{
+	struct report rep = { .rq = d->rq, .rcpt = r, .stats = d->rq->stats, .dsn = *dsn };
+	bool none = str_eq(d->relay, STR("none"));
+
+	rep.relay = d->relay;
+	rep.stats.conn_setup_done = d->setup_done.tv_sec != 0 ? d->setup_done : msg_stats_now();
+	rep.stats.deliver_done = msg_stats_now();
+	rep.stats.reuse_count = d->reuse_count;
+	if (!d->c->lmtp)
+		rep.tls = none ? STR("none?") : STR("none");
+	return rep;
+}
+
+static void decide(struct delivery *d, struct recipient *r)
+{
+	r->status = 1;
+	d->left--;
+}
+
+/* Replies of several lines are one line in logs and reports. */
+static struct str flat(struct arena *a, struct str text)
+{
+	struct buf b = BUF(SMTP_REPLY_MAX + 1);
+	struct str s;
+
+	buf_put(&b, text);
+	for (size_t i = 0; i < b.len; i++)
+		if (b.ptr[i] == '\n')
+			b.ptr[i] = ' ';
+	s = arena_str(a, buf_str(&b));
+	buf_done(&b);
+	return s;
+}
+
+static struct str status_of(struct arena *a, const struct smtp_reply *reply, unsigned class)
+{
+	struct dsn_code c = reply->dsn;
+
+	if (c.class != class)
+		c = (struct dsn_code){ .class = (unsigned short)class };
+	return arena_fmt(a, "%u.%u.%u", (unsigned)c.class, (unsigned)c.subject, (unsigned)c.detail);
+}
+
+/* The remote host's part of a status. */
+static void add_remote(struct dsn *dsn, const struct session *s, struct str text)
+{
+	dsn->dtype = STR("smtp");
+	dsn->dtext = text;
+	dsn->mtype = STR("dns");
+	dsn->mname = str_of(s->host);
+}
+
+void rcpt_sent(struct delivery *d, struct session *s, struct recipient *r,
+	const struct smtp_reply *reply)
+{
+	struct str text = flat(d->a, buf_str(&reply->text));
+	bool has_dsn = (s->f.have & SMTP_F_DSN) != 0;
+	bool final = (d->c->flags & CLIENT_FINAL) != 0 ||
+		     (d->c->lmtp && d->c->p.assume_final && !has_dsn);
+	struct dsn dsn = { .status = status_of(d->a, reply, 2),
+		.action = final ? STR("delivered") : STR("relayed"),
+		.reason = text };
+	struct recipient copy = *r;
+	struct report rep;
+
+	add_remote(&dsn, s, text);
+	/* A host with DSN takes over the duty to tell of success. */
+	if (has_dsn)
+		copy.dsn_notify &= ~DSN_NOTIFY_SUCCESS;
+	rep = report_of(d, &copy, &dsn);
+	if (report_sent(d->c->agent.report, &rep) < 0)
+		d->status = -1;
+	decide(d, r);
+}
+
+/* One recipient fails with d->why. */
+static void rcpt_fail(struct delivery *d, struct recipient *r)
+{
+	struct report rep = report_of(d, r, &d->why);
+	int e;
+
+	if (d->why_hard) {
+		e = report_bounce(d->c->agent.report, &rep);
+	} else if (!d->last) {
+		log_info(STR_FMT ": " STR_FMT, STR_ARG(d->rq->queue_id), STR_ARG(d->why.reason));
+		return;
+	} else {
+		e = report_defer(d->c->agent.report, &rep);
+	}
+	if (e < 0)
+		d->status = -1;
+	decide(d, r);
+}
+
+/* All undecided ones; a soft failure is logged once when another host follows. */
+static void all_fail(struct delivery *d)
+{
+	if (!d->why_hard && !d->last) {
+		log_info(STR_FMT ": " STR_FMT, STR_ARG(d->rq->queue_id), STR_ARG(d->why.reason));
+		return;
+	}
+	for (size_t i = 0; i < d->rq->n_rcpt; i++)
+		if (d->rq->rcpt[i].status == 0)
+			rcpt_fail(d, &d->rq->rcpt[i]);
+}
+
+static void put_why(struct delivery *d, bool hard, struct str status, struct str reason)
+{
+	d->why = (struct dsn){ .status = status, .reason = reason };
+	d->why_hard = hard;
+}
+
+void set_why(struct delivery *d, const char *status, const char *fmt, ...)
+{
+	struct buf b = BUF(BUF_SMALL);
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (buf_addv(&b, fmt, ap) < 0)
+		buf_puts(&b, "text too long");
+	va_end(ap);
+	put_why(d, status[0] == '5', arena_str(d->a, str_of(status)), arena_str(d->a, buf_str(&b)));
+	buf_done(&b);
+}
+
+static void from_reply(struct delivery *d, struct session *s, const struct smtp_reply *reply,
+	bool soft, struct str before, struct str after)
+{
+	struct str text = flat(d->a, buf_str(&reply->text));
+	unsigned class = (unsigned)reply->code / 100;
+	struct str status;
+	const char *odd = "";
+
+	if (class != 4 && class != 5) {
+		/* An answer that fits no question: not worth another try. */
+		odd = "Protocol error: ";
+		class = 5;
+		status = soft ? STR("4.5.0") : STR("5.5.0");
+	} else if (soft && class == 5) {
+		status = status_of(d->a, reply, 4);
+		if (reply->dsn.class == 5)
+			status = arena_fmt(d->a, "4.%u.%u", (unsigned)reply->dsn.subject,
+				(unsigned)reply->dsn.detail);
+	} else {
+		status = status_of(d->a, reply, class);
+	}
+	put_why(d, class == 5 && !soft, status,
+		arena_fmt(d->a, "%s" STR_FMT STR_FMT STR_FMT, odd, STR_ARG(before), STR_ARG(text),
+			STR_ARG(after)));
+	add_remote(&d->why, s, text);
+}
+
+void set_why_reply(struct delivery *d, struct session *s, const struct smtp_reply *reply, bool soft,
+	const char *fmt, ...)
+{
+	struct buf b = BUF(BUF_SMALL);
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (buf_addv(&b, fmt, ap) < 0)
+		buf_puts(&b, "host said: ");
+	va_end(ap);
+	from_reply(d, s, reply, soft, buf_str(&b), STR_EMPTY);
+	buf_done(&b);
+}
+
+static void said(struct delivery *d, struct session *s, const struct smtp_reply *reply,
+	const char *command)
+{
+	from_reply(d, s, reply, false, arena_fmt(d->a, "host %s said: ", s->where),
+		arena_fmt(d->a, " (in reply to %s)", command));
+}
+
+void rcpt_refused(struct delivery *d, struct session *s, struct recipient *r,
+	const struct smtp_reply *reply, const char *command)
+{
+	said(d, s, reply, command);
+	rcpt_fail(d, r);
+}
+
+void all_refused(struct delivery *d, struct session *s, const struct smtp_reply *reply,
+	const char *command)
+{
+	said(d, s, reply, command);
+	all_fail(d);
+}
+
+void rcpt_failed(struct delivery *d, struct recipient *r, const char *status, const char *reason)
+{
+	put_why(d, status[0] == '5', str_of(status), str_of(reason));
+	rcpt_fail(d, r);
+}
+
+void all_failed(struct delivery *d, const char *status, const char *fmt, ...)
+{
+	struct buf b = BUF(BUF_SMALL);
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (buf_addv(&b, fmt, ap) < 0)
+		buf_puts(&b, "text too long");
+	va_end(ap);
+	put_why(d, status[0] == '5', arena_str(d->a, str_of(status)), arena_str(d->a, buf_str(&b)));
+	buf_done(&b);
+	all_fail(d);
+}
+
+void session_lost(struct delivery *d, struct session *s, int err, const char *what)
+{
+	s->broken = true;
+	if (err == -ETIMEDOUT)
+		set_why(d, "4.4.2", "conversation with %s timed out while %s", s->where, what);
+	else
+		set_why(d, "4.4.2", "lost connection with %s while %s", s->where, what);
+	/* The destination as a whole is to be left alone for a while. */
+	if (d->last)
+		d->rq->hop_status = d->why;
+	all_fail(d);
+}
+
+void finish(struct delivery *d)
+{
+	if (d->left == 0)
+		return;
+	if (d->why.status.len == 0)
+		set_why(d, "4.3.0", "server unavailable or unable to receive mail");
+	d->last = true;
+	if (!d->why_hard)
+		d->rq->hop_status = d->why;
+	all_fail(d);
+}
+
+void pass_all(struct delivery *d, struct str transport)
+{
+	for (size_t i = 0; i < d->rq->n_rcpt; i++) {
+		struct recipient *r = &d->rq->rcpt[i];
+		struct why why = { 0 };
+		int e;
+
+		if (r->status != 0)
+			continue;
+		e = request_pass(d->rq, r, transport, d->c->p.ipc_timeout, &why);
+		if (e < 0) {
+			set_why(d, "4.3.0", "mail transport unavailable: %s", why.text);
+			d->last = true;
+			rcpt_fail(d, r);
+			continue;
+		}
+		if (e > 0)
+			d->status = -1;
+		decide(d, r);
+	}
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hosts.c — from a destination to addresses: MX, A, AAAA, preference, shuffling, limits, loops.
+ *
+ * Only a definite "no" of the DNS is a permanent failure; whatever could not be found out is tried
+ * again (threats D1).
+ */
+#include <errno.h>
+#include <sys/random.h>
+
+#include "client.h"
+#include "log/log.h"
+#include "net/socket.h"
+
+#define SMTP_PORT 25
+
+struct finder {
+	const struct client *c;
+	const struct destination *d;
+	struct arena *a;
+	struct host v[MAX_ADDRS];
+	size_t n;
+	struct dsn dsn; /* of the last lookup that failed */
+	bool hard;
+};
+
+static void fail(struct finder *f, bool hard, const char *status, struct str reason)
+{
+	f->dsn = (struct dsn){ .status = str_of(status), .reason = arena_str(f->a, reason) };
+	f->hard = hard;
+}
+
+static void add(struct finder *f, const struct net_addr *addr, struct str name, uint16_t pref)
+{
+	struct host h = { .addr = *addr, .name = name, .pref = pref };
+
+	net_addr_set_port(&h.addr, f->d->port);
+	for (size_t i = 0; i < f->n; i++)
+		if (net_addr_eq(&f->v[i].addr, &h.addr, true) && f->v[i].pref == pref)
+			return;
+	if (f->n < MAX_ADDRS)
+		f->v[f->n++] = h;
+}
+
+static void dns_failed(struct finder *f, enum dns_status st, struct str name, const char *type,
+	const struct why *why)
+{
+	switch (st) {
+	case DNS_NXDOMAIN:
+	case DNS_NODATA:
+		fail(f, true, "5.4.4", str_of(why->text));
+		return;
+	case DNS_NULLMX:
+		fail(f, true, "5.1.0",
+			arena_fmt(f->a, "Domain " STR_FMT " does not accept mail (nullMX)",
+				STR_ARG(name)));
+		return;
+	case DNS_INVALID:
+		/* A name that cannot exist is as good as one that does not. */
+		fail(f, !net_hostname_ok(name), net_hostname_ok(name) ? "4.4.3" : "5.4.4",
+			str_of(why->text));
+		return;
+	case DNS_POLICY:
+		fail(f, false, "4.7.0", str_of(why->text));
+		return;
+	case DNS_OK:
+	case DNS_TEMPFAIL:
+	case DNS_FAIL:
+		break;
+	}
+	if (why->text[0] == '\0')
+		fail(f, false, "4.4.3",
+			arena_fmt(f->a, "unable to look up host " STR_FMT ": %s", STR_ARG(name),
+				type));
+	else
+		fail(f, false, "4.4.3", str_of(why->text));
+}
+
+/* Addresses by DNS: how many were found; f->dsn is set when there are none. */
+static size_t by_dns(struct finder *f, struct str name, uint16_t pref)
+{
+	static const struct {
+		unsigned family;
+		enum dns_type type;
+	} kinds[] = { { NET_IPV4, DNS_A }, { NET_IPV6, DNS_AAAA } };
+	size_t before = f->n;
+	bool have_soft = false;
+
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		struct dns_answer ans;
+		struct why why = { 0 };
+		enum dns_status st;
+
+		if ((f->c->families & kinds[k].family) == 0)
+			continue;
+		st = dns_lookup(f->c->dns, name, kinds[k].type, f->a, &ans, &why);
+		if (st == DNS_OK) {
+			struct str host = f->c->p.cname_overrides_servername && ans.cname.len > 0
+						  ? ans.cname
+						  : name;
+
+			for (struct dns_rr *rr = ans.rr; rr != NULL; rr = rr->next)
+				add(f, &rr->addr, host, pref);
+			continue;
+		}
+		/* A temporary failure of either family is what counts. */
+		if (have_soft)
+			continue;
+		dns_failed(f, st, name, dns_type_name(kinds[k].type), &why);
+		have_soft = !f->hard;
+	}
+	return f->n - before;
+}
+
+static size_t by_native(struct finder *f, struct str name, uint16_t pref)
+{
+	struct net_addr v[MAX_ADDRS];
+	struct why why = { 0 };
+	size_t before = f->n;
+	int n = net_resolve(name, STR("0"), f->c->families, v, MAX_ADDRS, &why);
+
+	for (int i = 0; i < n; i++)
+		add(f, &v[i], name, pref);
+	if (n == -ENOENT)
+		fail(f, true, "5.4.4",
+			arena_fmt(f->a, "unable to look up host " STR_FMT ": %s", STR_ARG(name),
+				why.text));
+	else if (n <= 0)
+		fail(f, false, "4.4.3",
+			arena_fmt(f->a, "unable to look up host " STR_FMT ": %s", STR_ARG(name),
+				why.text));
+	return f->n - before;
+}
+
+static size_t add_host(struct finder *f, struct str name, uint16_t pref)
+{
+	struct net_addr lit;
+	size_t n = 0;
+
+	if (net_addr_parse(name, f->d->port, &lit) == 0) {
+		char text[NET_ADDR_TEXT];
+
+		net_addr_text(&lit, text);
+		add(f, &lit, arena_str(f->a, str_of(text)), pref);
+		return 1;
+	}
+	if (f->c->use_dns)
+		n = by_dns(f, name, pref);
+	if (n == 0 && f->c->use_native && (!f->c->use_dns || f->hard))
+		n = by_native(f, name, pref);
+	return n;
+}
+
+/* Mail exchangers; their absence falls back to the domain itself. */
+static void by_mx(struct finder *f)
+{
+	struct dns_answer ans;
+	struct why why = { 0 };
+	struct str domain = f->d->name;
+	enum dns_status st = dns_lookup(f->c->dns, domain, DNS_MX, f->a, &ans, &why);
+
+	if (st == DNS_NODATA || (st != DNS_OK && st != DNS_NXDOMAIN && st != DNS_NULLMX &&
+					f->c->p.ignore_mx_lookup_error)) {
+		(void)add_host(f, domain, 0);
+		return;
+	}
+	if (st != DNS_OK) {
+		dns_failed(f, st, domain, "MX", &why);
+		return;
+	}
+	for (struct dns_rr *rr = ans.rr; rr != NULL; rr = rr->next)
+		(void)add_host(f, rr->target, rr->pref);
+	if (f->n > 0)
+		return;
+	log_warn("no MX host for " STR_FMT " has a valid address record", STR_ARG(domain));
+	if (f->hard && f->c->p.defer_if_no_mx_address_found) {
+		f->hard = false;
+		f->dsn.status = STR("4.4.4");
+	}
+}
+
+static bool is_own(const struct client *c, const struct net_addr *a)
+{
+	for (size_t i = 0; i < c->n_own; i++)
+		if (net_addr_eq(&c->own[i], a, false))
+			return true;
+	return false;
+}
+
+static void shuffle(struct host *v, size_t n)
+{
+	for (size_t i = n; i > 1; i--) {
+		uint32_t r = 0;
+		size_t j;
+		struct host t;
+
+		if (getrandom(&r, sizeof(r), 0) != (ssize_t)sizeof(r))
+			return;
+		j = r % i;
+		t = v[i - 1];
+		v[i - 1] = v[j];
+		v[j] = t;
+	}
+}
+
+/* Lower comes first. */
+static int rank(const struct client *c, const struct host *h)
+{
+	struct str pref = str_of(c->p.address_preference);
+	int family = h->addr.sa.sa_family;
+
+	if (str_ieq(pref, STR("ipv6")))
+		return family == AF_INET6 ? 0 : 1;
+	if (str_ieq(pref, STR("ipv4")))
+		return family == AF_INET ? 0 : 1;
+	return 0;
+}
+
+/* Stable, and short lists only. */
+static void sort(const struct client *c, struct host *v, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		struct host h = v[i];
+		size_t j = i;
+
+		while (j > 0 &&
+			(v[j - 1].pref > h.pref ||
+				(v[j - 1].pref == h.pref && rank(c, &v[j - 1]) > rank(c, &h)))) {
+			v[j] = v[j - 1];
+			j--;
+		}
+		v[j] = h;
+	}
+}
+
+static size_t count_family(const struct host *v, size_t n, int family)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (v[i].addr.sa.sa_family == family)
+			k++;
+	return k;
+}
+
+/* Cut the list to the limit; with balance, neither family is cut away. */
+static size_t limit(const struct client *c, struct host *v, size_t n)
+{
+	size_t max = (size_t)c->p.mx_address_limit;
+	size_t n6 = count_family(v, n, AF_INET6), n4 = n - n6, out = 0;
+	size_t room6, room4;
+
+	if (max == 0 || n <= max)
+		return n;
+	if (!c->p.balance_inet_protocols || n6 == 0 || n4 == 0 || max < 2)
+		return max;
+	room6 = MIN(n6, max / 2);
+	room4 = MIN(n4, max - room6);
+	room6 = MIN(n6, max - room4);
+	for (size_t i = 0; i < n; i++) {
+		size_t *room = v[i].addr.sa.sa_family == AF_INET6 ? &room6 : &room4;
+
+		if (*room == 0)
+			continue;
+		(*room)--;
+		v[out++] = v[i];
+	}
+	return out;
+}
+
+/* Mail exchangers that are no better than ourselves must not be used. */
+static enum hosts_status drop_own(struct finder *f, struct host_list *ret, struct dsn *ret_dsn)
+{
+	struct str name = f->d->name;
+
+	if (f->c->lmtp || f->d->port != SMTP_PORT)
+		return HOSTS_OK;
+	for (size_t i = 0; i < f->n; i++) {
+		uint16_t pref = f->v[i].pref;
+		size_t keep = 0;
+
+		if (!is_own(f->c, &f->v[i].addr))
+			continue;
+		ret->is_own = true;
+		while (keep < f->n && f->v[keep].pref < pref)
+			keep++;
+		f->n = keep;
+		if (keep > 0)
+			return HOSTS_OK;
+		*ret_dsn = (struct dsn){ .status = STR("5.4.6"),
+			.reason = arena_fmt(f->a, "mail for " STR_FMT " loops back to myself",
+				STR_ARG(name)) };
+		return HOSTS_LOOP;
+	}
+	return HOSTS_OK;
+}
+
+enum hosts_status hosts_find(const struct client *c, const struct destination *d, struct arena *a,
+	struct host_list *ret, struct dsn *ret_dsn)
+{
+	struct finder *f = arena_obj(a, struct finder);
+	enum hosts_status st;
+
+	f->c = c;
+	f->d = d;
+	f->a = a;
+	if (d->mx)
+		by_mx(f);
+	else
+		(void)add_host(f, d->name, 0);
+	if (f->n == 0) {
+		*ret_dsn = f->dsn;
+		return f->hard ? HOSTS_HARD : HOSTS_SOFT;
+	}
+	if (c->p.randomize_addresses)
+		shuffle(f->v, f->n);
+	sort(c, f->v, f->n);
+	st = drop_own(f, ret, ret_dsn);
+	if (st != HOSTS_OK)
+		return st;
+	for (size_t i = 0; i < f->n; i++)
+		f->v[i].best = f->v[i].pref == f->v[0].pref;
+	ret->n = limit(c, f->v, f->n);
+	ret->v = f->v;
+	return HOSTS_OK;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * policy.c — what this build cannot do must not be left out silently.
+ *
+ * There is no TLS and no SASL in this client. Where the configuration makes them mandatory for a
+ * destination, mail waits with a reason that says so; where TLS is optional it goes as plaintext.
+ */
+#include "client.h"
+#include "log/log.h"
+
+/* Levels that allow plaintext. */
+static bool is_optional(struct str level)
+{
+	return level.len == 0 || str_ieq(level, STR("none")) || str_ieq(level, STR("may"));
+}
+
+/* The level that the policy table has for a next hop: the key as given, then parent domains. */
+static enum lookup find_level(const struct client *c, const struct destination *to, struct buf *ret,
+	struct why *why)
+{
+	struct str key = to->text;
+	enum lookup l;
+
+	for (;;) {
+		ptrdiff_t dot;
+
+		l = tables_get(&c->tls_policy, key, key.ptr != to->text.ptr, ret, why);
+		if (l != LOOKUP_NONE || key.len == 0 || to->text.ptr[0] == '[' ||
+			str_chr(to->text, ':') >= 0)
+			return l;
+		dot = str_chr(str_skip(key, 1), '.');
+		if (dot < 0)
+			return LOOKUP_NONE;
+		key = str_skip(key, (size_t)dot + 1);
+	}
+}
+
+static bool tls_allows(struct delivery *d, const struct destination *to, struct str host)
+{
+	const struct client_params *p = &d->c->p;
+	_cleanup_buf_ struct buf v = BUF(BUF_SMALL);
+	struct str level = str_of(p->tls_security_level), word;
+	struct why why = { 0 };
+	const char *program = d->c->lmtp ? "lmtp" : "smtp";
+
+	if (level.len == 0 && p->enforce_tls)
+		level = STR("encrypt");
+	switch (find_level(d->c, to, &v, &why)) {
+	case LOOKUP_TEMPFAIL:
+		log_warn("%s", why.text);
+		set_why(d, "4.7.5", "TLS policy lookup error for " STR_FMT, STR_ARG(to->text));
+		return false;
+	case LOOKUP_FOUND:
+		word = buf_str(&v);
+		if (str_word(&word, " \t,", &level) && level.len > 0)
+			break;
+		level = STR("encrypt");
+		break;
+	case LOOKUP_NONE:
+		break;
+	}
+	if (p->tls_wrappermode || p->tls_per_site[0] != '\0')
+		level = STR("encrypt");
+	if (is_optional(level))
+		return true;
+	set_why(d, "4.7.5",
+		"TLS is required (%s_tls_security_level or a policy says \"" STR_FMT
+		"\"), but our TLS engine is unavailable; not sending to host " STR_FMT
+		" in plaintext",
+		program, STR_ARG(level), STR_ARG(host));
+	return false;
+}
+
+/* Is there a password for this peer? Keys: sender, host, next hop. */
+static bool sasl_allows(struct delivery *d, const struct destination *to, struct str host)
+{
+	const struct client *c = d->c;
+	struct str keys[] = { d->rq->sender, host, to->text };
+
+	if (!c->p.sasl_auth_enable)
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		_cleanup_buf_ struct buf v = BUF(BUF_SMALL);
+		struct why why = { 0 };
+
+		if (keys[i].len == 0)
+			continue;
+		switch (tables_get(&c->sasl_passwords, keys[i], false, &v, &why)) {
+		case LOOKUP_NONE:
+			continue;
+		case LOOKUP_TEMPFAIL:
+			log_warn("%s", why.text);
+			set_why(d, "4.3.0", "SASL password lookup error for " STR_FMT,
+				STR_ARG(keys[i]));
+			return false;
+		case LOOKUP_FOUND:
+			break;
+		}
+		explicit_bzero(v.ptr, v.len);
+		set_why(d, "4.7.0",
+			"SASL authentication is configured for " STR_FMT
+			", but SASL support is unavailable",
+			STR_ARG(keys[i]));
+		return false;
+	}
+	return true;
+}
+
+bool policy_allows(struct delivery *d, const struct destination *to, struct str host)
+{
+	return tls_allows(d, to, host) && sasl_allows(d, to, host);
+}
