@@ -72,8 +72,11 @@ static usec_t next_deadline(const struct cache *c)
 {
 	usec_t t = USEC_NEVER;
 
-	for (const struct session *s = c->head; s != NULL; s = s->next)
-		t = MIN(t, MIN(s->idle_until, s->expires));
+	for (const struct session *s = c->head; s != NULL; s = s->next) {
+		usec_t end = MIN(s->idle_until, s->expires);
+
+		t = MIN(t, end);
+	}
 	return t;
 }
 

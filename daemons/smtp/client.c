@@ -214,7 +214,7 @@ static int check_words(struct client *c, struct why *why)
 	return 0;
 }
 
-int client_open(struct client *c, struct service_ctx *ctx, struct why *why)
+int client_setup(struct client *c, struct service_ctx *ctx, struct why *why)
 {
 	int e = parse_args(c, ctx->args, why);
 

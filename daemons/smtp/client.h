@@ -56,7 +56,7 @@ struct client {
 };
 
 /** Open tables, resolver, cache: 0 or negative errno. client.c */
-_must_use_ int client_open(struct client *c, struct service_ctx *ctx, struct why *why);
+_must_use_ int client_setup(struct client *c, struct service_ctx *ctx, struct why *why);
 /** A table that changed, or NULL. */
 const char *client_changed(const struct client *c);
 
@@ -215,6 +215,11 @@ void rcpt_sent(struct delivery *d, struct session *s, struct recipient *r,
 /** A reply refused one recipient. */
 void rcpt_refused(struct delivery *d, struct session *s, struct recipient *r,
 	const struct smtp_reply *reply, const char *command);
+/** A reply refused these recipients, which are undecided; said once when another host follows. */
+void some_refused(struct delivery *d, struct session *s, struct recipient **v, size_t n,
+	const struct smtp_reply *reply, const char *command);
+/** The host of d->why did not get as far as a transaction: log when another one follows. */
+void host_unusable(struct delivery *d);
 /** A reply refused all undecided recipients. */
 void all_refused(struct delivery *d, struct session *s, const struct smtp_reply *reply,
 	const char *command);

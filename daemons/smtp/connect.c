@@ -352,6 +352,8 @@ static void take_features(struct delivery *d, struct session *s)
 	/* Borrowed from the reply, which the next one overwrites. */
 	f.auth = f.name = STR_EMPTY;
 	s->f = f;
+	if (f.implied_8bitmime)
+		log_info("host %s offers SMTPUTF8 support, but not 8BITMIME", s->where);
 	log_discarded(d, s, mask);
 }
 
@@ -431,6 +433,7 @@ struct session *session_open(struct delivery *d, const struct host *h, const str
 	if (greet(d, s))
 		return s;
 	d->setup_done = msg_stats_now();
+	host_unusable(d);
 	if (!s->broken)
 		session_quit(d, s);
 	session_free(s);

@@ -57,12 +57,12 @@ static struct str status_of(struct arena *a, const struct smtp_reply *reply, uns
 }
 
 /* The remote host's part of a status. */
-static void add_remote(struct dsn *dsn, const struct session *s, struct str text)
+static void add_remote(struct arena *a, struct dsn *dsn, const struct session *s, struct str text)
 {
 	dsn->dtype = STR("smtp");
 	dsn->dtext = text;
 	dsn->mtype = STR("dns");
-	dsn->mname = str_of(s->host);
+	dsn->mname = arena_str(a, str_of(s->host));
 }
 
 void rcpt_sent(struct delivery *d, struct session *s, struct recipient *r,
@@ -78,7 +78,7 @@ void rcpt_sent(struct delivery *d, struct session *s, struct recipient *r,
 	struct recipient copy = *r;
 	struct report rep;
 
-	add_remote(&dsn, s, text);
+	add_remote(d->a, &dsn, s, text);
 	/* A host with DSN takes over the duty to tell of success. */
 	if (has_dsn)
 		copy.dsn_notify &= ~DSN_NOTIFY_SUCCESS;
@@ -86,6 +86,11 @@ void rcpt_sent(struct delivery *d, struct session *s, struct recipient *r,
 	if (report_sent(d->c->agent.report, &rep) < 0)
 		d->status = -1;
 	decide(d, r);
+}
+
+static void log_why(const struct delivery *d)
+{
+	log_info(STR_FMT ": " STR_FMT, STR_ARG(d->rq->queue_id), STR_ARG(d->why.reason));
 }
 
 /* One recipient fails with d->why. */
@@ -97,7 +102,7 @@ static void rcpt_fail(struct delivery *d, struct recipient *r)
 	if (d->why_hard) {
 		e = report_bounce(d->c->agent.report, &rep);
 	} else if (!d->last) {
-		log_info(STR_FMT ": " STR_FMT, STR_ARG(d->rq->queue_id), STR_ARG(d->why.reason));
+		log_why(d);
 		return;
 	} else {
 		e = report_defer(d->c->agent.report, &rep);
@@ -111,7 +116,7 @@ static void rcpt_fail(struct delivery *d, struct recipient *r)
 static void all_fail(struct delivery *d)
 {
 	if (!d->why_hard && !d->last) {
-		log_info(STR_FMT ": " STR_FMT, STR_ARG(d->rq->queue_id), STR_ARG(d->why.reason));
+		log_why(d);
 		return;
 	}
 	for (size_t i = 0; i < d->rq->n_rcpt; i++)
@@ -162,7 +167,7 @@ static void from_reply(struct delivery *d, struct session *s, const struct smtp_
 	put_why(d, class == 5 && !soft, status,
 		arena_fmt(d->a, "%s" STR_FMT STR_FMT STR_FMT, odd, STR_ARG(before), STR_ARG(text),
 			STR_ARG(after)));
-	add_remote(&d->why, s, text);
+	add_remote(d->a, &d->why, s, text);
 }
 
 void set_why_reply(struct delivery *d, struct session *s, const struct smtp_reply *reply, bool soft,
@@ -191,6 +196,24 @@ void rcpt_refused(struct delivery *d, struct session *s, struct recipient *r,
 {
 	said(d, s, reply, command);
 	rcpt_fail(d, r);
+}
+
+void some_refused(struct delivery *d, struct session *s, struct recipient **v, size_t n,
+	const struct smtp_reply *reply, const char *command)
+{
+	said(d, s, reply, command);
+	if (!d->why_hard && !d->last) {
+		log_why(d);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		rcpt_fail(d, v[i]);
+}
+
+void host_unusable(struct delivery *d)
+{
+	if (!d->why_hard && !d->last)
+		log_why(d);
 }
 
 void all_refused(struct delivery *d, struct session *s, const struct smtp_reply *reply,
@@ -223,6 +246,9 @@ void all_failed(struct delivery *d, const char *status, const char *fmt, ...)
 void session_lost(struct delivery *d, struct session *s, int err, const char *what)
 {
 	s->broken = true;
+	/* All have their outcome; the peer may go. */
+	if (d->left == 0)
+		return;
 	if (err == -ETIMEDOUT)
 		set_why(d, "4.4.2", "conversation with %s timed out while %s", s->where, what);
 	else

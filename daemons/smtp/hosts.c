@@ -114,7 +114,7 @@ static size_t by_dns(struct finder *f, struct str name, uint16_t pref)
 
 static size_t by_native(struct finder *f, struct str name, uint16_t pref)
 {
-	struct net_addr v[MAX_ADDRS];
+	struct net_addr *v = arena_array(f->a, MAX_ADDRS, sizeof(*v));
 	struct why why = { 0 };
 	size_t before = f->n;
 	int n = net_resolve(name, STR("0"), f->c->families, v, MAX_ADDRS, &why);

@@ -25,7 +25,7 @@ static void serve(struct service_ctx *ctx, struct service_client *sc)
 
 static int pre_jail(struct service_ctx *ctx, struct why *why)
 {
-	return client_open(&the_client, ctx, why);
+	return client_setup(&the_client, ctx, why);
 }
 
 static const char *changed(struct service_ctx *ctx)

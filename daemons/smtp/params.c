@@ -1,6 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * params.c — see params.h.
+ *
+ * Names that the COMMON macro composes:
+ * heeds: smtp_connect_timeout lmtp_connect_timeout smtp_xforward_timeout lmtp_xforward_timeout
+ * smtp_mail_timeout lmtp_mail_timeout smtp_rcpt_timeout lmtp_rcpt_timeout
+ * smtp_data_init_timeout lmtp_data_init_timeout smtp_data_xfer_timeout lmtp_data_xfer_timeout
+ * smtp_data_done_timeout lmtp_data_done_timeout smtp_rset_timeout lmtp_rset_timeout
+ * smtp_quit_timeout lmtp_quit_timeout smtp_connection_cache_time_limit
+ * lmtp_connection_cache_time_limit smtp_connection_reuse_time_limit
+ * lmtp_connection_reuse_time_limit smtp_pix_workaround_delay_time
+ * lmtp_pix_workaround_delay_time smtp_pix_workaround_threshold_time
+ * lmtp_pix_workaround_threshold_time smtp_mx_address_limit lmtp_mx_address_limit
+ * smtp_mx_session_limit lmtp_mx_session_limit smtp_line_length_limit lmtp_line_length_limit
+ * smtp_min_data_rate lmtp_min_data_rate smtp_connection_reuse_count_limit
+ * lmtp_connection_reuse_count_limit smtp_tcp_port lmtp_tcp_port smtp_fallback_relay
+ * lmtp_fallback_relay smtp_bind_address lmtp_bind_address smtp_bind_address6
+ * lmtp_bind_address6 smtp_address_preference lmtp_address_preference
+ * smtp_address_verify_target lmtp_address_verify_target smtp_pix_workarounds
+ * lmtp_pix_workarounds smtp_pix_workaround_maps lmtp_pix_workaround_maps smtp_generic_maps
+ * lmtp_generic_maps smtp_header_checks lmtp_header_checks smtp_mime_header_checks
+ * lmtp_mime_header_checks smtp_nested_header_checks lmtp_nested_header_checks smtp_body_checks
+ * lmtp_body_checks smtp_host_lookup lmtp_host_lookup smtp_reply_filter lmtp_reply_filter
+ * smtp_connection_cache_destinations lmtp_connection_cache_destinations
+ * smtp_dns_resolver_options lmtp_dns_resolver_options smtp_dns_support_level
+ * lmtp_dns_support_level smtp_dns_reply_filter lmtp_dns_reply_filter smtp_tls_security_level
+ * lmtp_tls_security_level smtp_tls_policy_maps lmtp_tls_policy_maps smtp_tls_per_site
+ * lmtp_tls_per_site smtp_sasl_password_maps lmtp_sasl_password_maps smtp_randomize_addresses
+ * lmtp_randomize_addresses smtp_balance_inet_protocols lmtp_balance_inet_protocols
+ * smtp_bind_address_enforce lmtp_bind_address_enforce smtp_connection_cache_on_demand
+ * lmtp_connection_cache_on_demand smtp_defer_if_no_mx_address_found
+ * lmtp_defer_if_no_mx_address_found smtp_quote_rfc821_envelope lmtp_quote_rfc821_envelope
+ * smtp_send_xforward_command lmtp_send_xforward_command smtp_skip_5xx_greeting
+ * lmtp_skip_5xx_greeting smtp_skip_quit_response lmtp_skip_quit_response
+ * smtp_cname_overrides_servername lmtp_cname_overrides_servername smtp_per_request_deadline
+ * lmtp_per_request_deadline smtp_sasl_auth_enable lmtp_sasl_auth_enable smtp_enforce_tls
+ * lmtp_enforce_tls smtp_tls_wrappermode lmtp_tls_wrappermode
  */
 #include "params.h"
 

@@ -241,9 +241,13 @@ static void accepted_sent(struct transfer *t)
 
 static void accepted_refused(struct transfer *t, const char *command)
 {
+	struct recipient **v = arena_array(t->d->a, t->n, sizeof(*v));
+	size_t n = 0;
+
 	for (size_t i = 0; i < t->n; i++)
 		if (smtp_tx_accepted(&t->tx, i) && t->rcpt[i]->status == 0)
-			rcpt_refused(t->d, t->s, t->rcpt[i], &t->s->reply, command);
+			v[n++] = t->rcpt[i];
+	some_refused(t->d, t->s, v, n, &t->s->reply, command);
 }
 
 static void on_event(struct transfer *t, const struct smtp_tx_event *ev)
@@ -466,7 +470,8 @@ enum transfer_result transfer(struct delivery *d, struct session *s, bool keep)
 	t.plan.xforward2 = make_xforward(&t, SMTP_XF_SECOND);
 	smtp_tx_init(&t.tx, &t.plan, d->a);
 	result = run(&t);
-	/* After 421 some may be left without an answer of their own. */
+	if (smtp_tx_is_cut(&t.tx) && !s->broken)
+		session_lost(d, s, -EPIPE, while_text(t.tx.send));
 	if (!smtp_tx_is_clean(&t.tx))
 		s->broken = true;
 	return result;

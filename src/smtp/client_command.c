@@ -126,6 +126,12 @@ int smtp_format_rcpt(struct buf *b, const struct smtp_rcpt_command *r)
 	return e;
 }
 
+/* The words for "not known", which are not worth telling. */
+static bool is_known(struct str v)
+{
+	return v.len > 0 && !str_ieq(v, STR("unknown")) && !str_ieq(v, STR("[UNAVAILABLE]"));
+}
+
 int smtp_format_xforward(struct buf *b, unsigned which, const struct smtp_xforward_values *v)
 {
 	const struct {
@@ -142,13 +148,16 @@ int smtp_format_xforward(struct buf *b, unsigned which, const struct smtp_xforwa
 		{ SMTP_XF_SOURCE, "SOURCE", v->local ? STR("LOCAL") : STR("REMOTE") },
 	};
 	size_t start = b->len;
+	bool any = false;
 	int e = buf_adds(b, "XFORWARD");
 
-	for (size_t i = 0; e == 0 && i < ARRAY_LEN(row); i++)
-		if (which & row[i].bit)
-			e = put_xtext(b, row[i].name,
-				row[i].value.len > 0 ? row[i].value : STR("[UNAVAILABLE]"));
-	if (e < 0)
+	for (size_t i = 0; e == 0 && i < ARRAY_LEN(row); i++) {
+		if ((which & row[i].bit) == 0 || !is_known(row[i].value))
+			continue;
+		e = put_xtext(b, row[i].name, row[i].value);
+		any = true;
+	}
+	if (e < 0 || !any)
 		buf_truncate(b, start);
 	return e;
 }

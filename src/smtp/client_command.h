@@ -59,7 +59,7 @@ struct smtp_xforward_values {
 /**
  * Append "XFORWARD NAME=... ADDR=... PORT=..." with the attributes in `which`.
  *
- * Empty values are sent as [UNAVAILABLE].
+ * Values that are empty or "unknown" are left out; nothing is appended when none is left.
  * @param v       the values
  * @param which   enum smtp_xforward, SMTP_XF_FIRST or SMTP_XF_SECOND masked by what was announced
  * @return 0 or -EMSGSIZE

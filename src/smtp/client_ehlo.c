@@ -143,8 +143,10 @@ void smtp_features_parse(struct str reply, unsigned discard, struct smtp_feature
 		f.name = word;
 	while (next_line(&reply, &line))
 		parse_line(line, discard, &f);
-	if (f.have & SMTP_F_SMTPUTF8)
+	if ((f.have & SMTP_F_SMTPUTF8) && !(f.have & SMTP_F_8BITMIME)) {
+		f.implied_8bitmime = true;
 		f.have |= SMTP_F_8BITMIME;
+	}
 	f.have |= SMTP_F_ESMTP;
 	*ret = f;
 }

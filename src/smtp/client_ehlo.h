@@ -23,12 +23,13 @@ enum smtp_feature {
 };
 
 struct smtp_features {
-	unsigned have;      /* enum smtp_feature */
-	unsigned discarded; /* announced, and in the mask of keywords to discard */
-	int64_t size_limit; /* 0: unknown or no limit */
-	unsigned xforward;  /* enum smtp_xforward */
-	struct str auth;    /* mechanisms, borrowed from the reply */
-	struct str name;    /* first word of the first line: the server's idea of its name */
+	unsigned have;         /* enum smtp_feature */
+	unsigned discarded;    /* announced, and in the mask of keywords to discard */
+	bool implied_8bitmime; /* SMTPUTF8 without it */
+	int64_t size_limit;    /* 0: unknown or no limit */
+	unsigned xforward;     /* enum smtp_xforward */
+	struct str auth;       /* mechanisms, borrowed from the reply */
+	struct str name;       /* first word of the first line: the server's idea of its name */
 };
 
 /**

@@ -259,6 +259,12 @@ bool smtp_tx_accepted(const struct smtp_tx *t, size_t i)
 	return i < t->p.n_rcpt && t->accepted_rcpt[i];
 }
 
+bool smtp_tx_is_cut(const struct smtp_tx *t)
+{
+	return t->hangup && !t->p.probe_data && !t->mail_refused && t->send < SMTP_STEP_RSET &&
+	       (t->recv_rcpt < t->p.n_rcpt || t->accepted > 0);
+}
+
 bool smtp_tx_is_clean(const struct smtp_tx *t)
 {
 	return t->p.keep && !t->hangup && !t->stale && is_settled(t) && !t->body_due &&

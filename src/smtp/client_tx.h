@@ -114,5 +114,7 @@ void smtp_tx_body_sent(struct smtp_tx *t);
 struct smtp_tx_event smtp_tx_reply(struct smtp_tx *t, int code);
 /** Recipient `i` was accepted by RCPT TO. */
 bool smtp_tx_accepted(const struct smtp_tx *t, size_t i);
+/** 421 came while some recipients had neither been refused nor got a final answer. */
+bool smtp_tx_is_cut(const struct smtp_tx *t);
 /** The connection may be used again: all was answered, and no 421. */
 bool smtp_tx_is_clean(const struct smtp_tx *t);

@@ -110,9 +110,11 @@ static void test_xforward(void **state)
 
 	(void)state;
 	expect(&b, smtp_format_xforward(&b, SMTP_XF_FIRST, &v),
-		"XFORWARD NAME=h+20x ADDR=192.0.2.1 PORT=[UNAVAILABLE]");
+		"XFORWARD NAME=h+20x ADDR=192.0.2.1");
 	expect(&b, smtp_format_xforward(&b, SMTP_XF_SECOND & ~(unsigned)SMTP_XF_IDENT, &v),
 		"XFORWARD PROTO=ESMTP HELO=h SOURCE=LOCAL");
+	v.helo = STR("unknown");
+	expect(&b, smtp_format_xforward(&b, SMTP_XF_HELO | SMTP_XF_PORT, &v), "");
 }
 
 int main(void)

@@ -93,6 +93,8 @@ static void play(const char *name, struct smtp_tx_plan plan, const int *codes, c
 	}
 	if (*codes != 0 || !str_eq(buf_str(&t), str_of(want)))
 		fail_msg("%s:\n%s\nwanted:\n%s", name, buf_cstr(&t), want);
+	if (smtp_tx_is_cut(&tx) != (strstr(name, "cut") != NULL))
+		fail_msg("%s: cut is wrong", name);
 	if (smtp_tx_is_clean(&tx) != clean)
 		fail_msg("%s: clean is %d", name, !clean);
 	buf_done(&t);
@@ -209,8 +211,8 @@ static void test_hangup(void **state)
 	struct smtp_tx_plan p = { .n_rcpt = 3 };
 
 	(void)state;
-	play("421 to RCPT", p, CODES(250, 421), "C:MAIL\nS:250\nC:RCPT a\nS:421 rcpt refused 0\n",
-		false);
+	play("421 to RCPT, others cut", p, CODES(250, 421),
+		"C:MAIL\nS:250\nC:RCPT a\nS:421 rcpt refused 0\n", false);
 	p.pipelining = true;
 	play("421 to MAIL, the rest is owed", p, CODES(421),
 		"C:MAIL|RCPT a|RCPT b|RCPT c|DATA\nS:421 mail refused\n?\n", false);
