@@ -71,8 +71,31 @@ static void destination_key(const struct qmgr *q, const struct transport *t, con
 		buf_put(b, r->nexthop);
 }
 
+/* One destination fills the active queue: other mail has to wait for it. */
+static void warn_clog(const struct qmgr *q, struct destination *d, usec_t now)
+{
+	const struct transport *t = d->transport;
+	size_t limit = (size_t)q->conf.qmgr_message_active_limit;
+
+	if (q->conf.qmgr_clog_warn_time == 0 || map_count(q->active) < limit ||
+		d->n_todo < limit / 5 * 4 ||
+		(d->clog_warned != 0 && now < d->clog_warned + q->conf.qmgr_clog_warn_time))
+		return;
+	d->clog_warned = now;
+	log_warn("mail for %s is using up %zu of %zu active queue entries", d->nexthop, d->n_todo,
+		map_count(q->active));
+	if (!q->conf.helpful_warnings)
+		return;
+	log_warn("this may slow down other mail deliveries");
+	log_warn("you may need to increase the main.cf %s%s from %u", t->name,
+		"_destination_concurrency_limit", t->params.concurrency_limit);
+	log_warn("please avoid flushing the whole queue when you have");
+	log_warn("lots of deferred mail, that is bad for performance");
+	log_warn("to turn off these warnings specify: qmgr_clog_warn_time = 0");
+}
+
 /* The request of this message that waits last at a destination and has room, or a new one. */
-static struct request *open_request(struct message *m, struct destination *d)
+static struct request *open_request(const struct qmgr *q, struct message *m, struct destination *d)
 {
 	unsigned limit = d->transport->params.recipient_limit;
 	struct request *r;
@@ -86,6 +109,7 @@ static struct request *open_request(struct message *m, struct destination *d)
 	r->msg = m;
 	m->outstanding++;
 	sched_add(d, &r->e, clock_now());
+	warn_clog(q, d, clock_now());
 	return r;
 }
 
@@ -156,7 +180,7 @@ static void assign_one(struct qmgr *q, struct message *m, const struct recipient
 	} else {
 		if (d == NULL)
 			d = sched_destination(t, buf_str(&key), route->nexthop);
-		add_recipient(open_request(m, d), rcpt, route->address);
+		add_recipient(open_request(q, m, d), rcpt, route->address);
 	}
 }
 

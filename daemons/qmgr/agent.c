@@ -133,7 +133,7 @@ static void send_request(struct agent *a, struct request *r)
 	a->request = r;
 	list_remove(&a->node);
 	conn_send(a->conn, buf_str(&b));
-	conn_timeout(a->conn, q->conf.daemon_timeout);
+	conn_timeout(a->conn, q->conf.qmgr_ipc_timeout, q->conf.daemon_timeout);
 }
 
 static void become_ready(struct agent *a)
@@ -144,7 +144,7 @@ static void become_ready(struct agent *a)
 		all->n_waiting--;
 	a->state = AGENT_READY;
 	a->ready_since = clock_now();
-	conn_timeout(a->conn, 0);
+	conn_timeout(a->conn, 0, 0);
 	list_push_front(&all->ready, &a->node);
 	if (!ev_is_active(&all->idle))
 		ev_timer_again(all->q->loop, &all->idle);
@@ -261,7 +261,7 @@ static bool connect_agent(struct agents *all)
 	if (r == 0) {
 		a->conn = c;
 		all->n_waiting++;
-		conn_timeout(c, q->conf.daemon_timeout);
+		conn_timeout(c, 0, q->conf.daemon_timeout);
 		return true;
 	}
 	free(a);

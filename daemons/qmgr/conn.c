@@ -26,7 +26,8 @@ struct conn {
 	ev_timer timer;
 	struct buf in;
 	struct buf out;
-	bool freed; /* while a callback is on the stack */
+	usec_t answer; /* time limit once everything was sent */
+	bool freed;    /* while a callback is on the stack */
 	bool in_call;
 };
 
@@ -75,6 +76,16 @@ static void watch(struct conn *c, int events)
 	ev_io_stop(c->loop, &c->io);
 	ev_io_set(&c->io, c->fd, events);
 	ev_io_start(c->loop, &c->io);
+}
+
+static void set_timer(struct conn *c, usec_t timeout)
+{
+	ev_timer_stop(c->loop, &c->timer);
+	if (timeout <= 0)
+		return;
+	ev_timer_set(&c->timer, (double)timeout / (double)USEC_PER_SEC, 0);
+	ev_now_update(c->loop);
+	ev_timer_start(c->loop, &c->timer);
 }
 
 /* Send what waits: 0, or the error. */
@@ -212,6 +223,8 @@ static void on_io(struct ev_loop *loop, ev_io *w, int events)
 			fail(c, r);
 			return;
 		}
+		if (c->out.len == 0)
+			set_timer(c, c->answer);
 	}
 	if ((events & EV_READ) != 0)
 		on_readable(c);
@@ -268,14 +281,10 @@ void conn_send(struct conn *c, struct str data)
 		buf_clear(&c->out);
 }
 
-void conn_timeout(struct conn *c, usec_t timeout)
+void conn_timeout(struct conn *c, usec_t take, usec_t answer)
 {
-	ev_timer_stop(c->loop, &c->timer);
-	if (timeout <= 0)
-		return;
-	ev_timer_set(&c->timer, (double)timeout / (double)USEC_PER_SEC, 0);
-	ev_now_update(c->loop);
-	ev_timer_start(c->loop, &c->timer);
+	c->answer = answer;
+	set_timer(c, c->out.len > 0 ? take : answer);
 }
 
 bool conn_is_greeting(struct attr_list *l, const char *protocol)

@@ -33,8 +33,13 @@ _must_use_ int conn_open(struct ev_loop *loop, const char *path, const struct co
 void *conn_user(const struct conn *c);
 /** Send bytes; failure is told by closed(), later. */
 void conn_send(struct conn *c, struct str data);
-/** Call closed() with -ETIMEDOUT unless something comes in time; 0: no limit. */
-void conn_timeout(struct conn *c, usec_t timeout);
+/**
+ * Call closed() with -ETIMEDOUT unless the peer takes what was sent, and then answers, in time.
+ *
+ * @param take     for the peer to take what waits to be sent
+ * @param answer   for a list to come after that; 0: no limit
+ */
+void conn_timeout(struct conn *c, usec_t take, usec_t answer);
 /** Close without a call of closed(). NULL is accepted. */
 void conn_free(struct conn *c);
 /** True when `l` is the greeting of a protocol. */

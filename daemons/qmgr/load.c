@@ -43,21 +43,23 @@ struct more {
 };
 
 /* False when it is not for us now: incomplete, or its time has not come. */
-static bool is_due(const struct load *l, const struct stat *st)
+static bool is_due(const struct load *l, unsigned mode, int64_t mtime)
 {
-	if (!S_ISREG(st->st_mode) || (st->st_mode & QUEUE_MODE_READY) != QUEUE_MODE_READY)
+	if ((mode & QUEUE_MODE_READY) != QUEUE_MODE_READY)
 		return false;
-	return l->ignore_time || st->st_mtime <= time(NULL) + 1;
+	return l->ignore_time || mtime <= time(NULL) + 1;
 }
 
-/* Look before opening: most files of deferred/ are not due. */
+/* Look before opening: most files of deferred/ are not due, most of incoming/ are. */
 static bool look(const struct load *l)
 {
 	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
 	struct stat st;
 
+	if (strcmp(l->from, QUEUE_DEFERRED) != 0)
+		return true;
 	queue_path(&l->q->queues, &path, str_of(l->from), str_of(l->id));
-	return lstat(buf_cstr(&path), &st) == 0 && is_due(l, &st);
+	return lstat(buf_cstr(&path), &st) == 0 && is_due(l, st.st_mode, st.st_mtime);
 }
 
 static void skip_busy(const struct load *l, int fd)
@@ -183,6 +185,8 @@ static void run_load(struct job *j)
 		log_warn("%s: %s", l->id, why.text);
 		return;
 	}
+	if (!is_due(l, queue_message_mode(f), queue_message_mtime(f)))
+		return;
 	r = fd_flock(queue_message_fd(f), LOCK_EX | LOCK_NB);
 	if (r < 0) {
 		skip_busy(l, queue_message_fd(f));

@@ -51,7 +51,7 @@ static void on_list(struct conn *conn, struct attr_list *l, struct arena *a)
 	if (!c->sent && conn_is_greeting(l, PROTOCOL)) {
 		c->sent = true;
 		conn_send(conn, buf_str(&c->request));
-		conn_timeout(conn, CALL_TIMEOUT);
+		conn_timeout(conn, c->q->conf.qmgr_ipc_timeout, CALL_TIMEOUT);
 		return;
 	}
 	conn_free(conn);
@@ -79,7 +79,7 @@ static void start_calls(struct qmgr *q)
 		q->n_calls++;
 		r = conn_open(q->loop, c->path, &call_ops, c, &conn);
 		if (r == 0)
-			conn_timeout(conn, CALL_TIMEOUT);
+			conn_timeout(conn, c->q->conf.qmgr_ipc_timeout, CALL_TIMEOUT);
 		else
 			end_call(c, r);
 	}
