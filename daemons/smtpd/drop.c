@@ -3,6 +3,7 @@
  * smtpd/drop.c — handing a message to postdrop(1): "sendmail -bs" of an ordinary user.
  */
 #include <errno.h>
+#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,39 +19,40 @@ struct drop {
 	pid_t pid;
 };
 
-/* The child: descriptor `fd` becomes standard input and output. */
-static _noreturn_ void run(const char *path, int fd)
+static int spawn(struct drop *d, const char *path, int fd)
 {
 	char name[] = "postdrop", option[] = "-r";
 	char *argv[] = { name, option, NULL };
+	posix_spawn_file_actions_t actions;
+	int e = posix_spawn_file_actions_init(&actions);
 
-	if (dup2(fd, STDIN_FILENO) < 0 || dup2(fd, STDOUT_FILENO) < 0)
-		_exit(75);
-	(void)execv(path, argv);
-	_exit(75);
+	if (e != 0)
+		return -e;
+	e = posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
+	if (e == 0)
+		e = posix_spawn_file_actions_adddup2(&actions, fd, STDOUT_FILENO);
+	if (e == 0)
+		e = posix_spawn(&d->pid, path, &actions, NULL, argv, environ);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	return -e;
 }
 
 static int start(const struct smtpd *p, struct drop *d, struct why *why)
 {
 	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
-	int sv[2];
+	int sv[2], r;
 
 	buf_putf(&path, "%s/postdrop", p->c.command_directory);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) < 0)
 		return why_errno(why, -errno, "socketpair");
-	d->pid = fork();
-	if (d->pid < 0) {
-		int e = -errno;
-
-		fd_close(sv[0]);
-		fd_close(sv[1]);
-		return why_errno(why, e, "fork");
-	}
-	if (d->pid == 0)
-		run(buf_cstr(&path), sv[1]);
-	fd_close(sv[1]);
 	d->io = stream_new(sv[0]);
 	stream_timeout(d->io, p->c.ipc_timeout);
+	r = spawn(d, buf_cstr(&path), sv[1]);
+	fd_close(sv[1]);
+	if (r < 0) {
+		d->pid = -1;
+		return why_errno(why, r, "unable to execute %s -r", buf_cstr(&path));
+	}
 	return 0;
 }
 

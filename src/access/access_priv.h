@@ -140,6 +140,7 @@ enum reject_kind {
 	REJECT_POLICY, /* warn_if_reject turns it into a warning */
 	REJECT_ERROR,  /* server trouble: never masked */
 };
+/** Refuse: "CODE DSN text"; dsn must be a literal. DUNNO when warn_if_reject is in force. */
 enum result access_reject(struct eval *ev, enum reject_kind kind, int code, const char *dsn,
 	const char *fmt, ...) _printf_(5, 6);
 /** As access_reject with an enhanced code from a table or resolver, put right for the class. */
@@ -173,8 +174,10 @@ enum result access_permit(struct eval *ev, const char *action, const char *class
 /* ---- lookup.c ---- */
 enum lookup access_find_domain(struct eval *ev, const struct tables *t, struct str name,
 	struct buf *ret, struct why *why);
+/** Keys of an address: whole, then fewer octets. */
 enum lookup access_find_addr(struct eval *ev, const struct tables *t, struct str addr,
 	struct buf *ret, struct why *why);
+/** Keys of a mail address: whole, without extension, domain, parents, user@. */
 enum lookup access_find_mail(struct eval *ev, const struct tables *t, struct str internal,
 	struct buf *ret, struct why *why);
 
@@ -184,53 +187,92 @@ enum result access_answer(struct eval *ev, const struct item *it, enum lookup fo
 	const struct buf *value, const struct why *why, struct str subject, const char *class);
 /** An address literal with or without brackets that holds a numeric address. */
 bool access_literal_ok(struct str name);
+/** permit; see the table in compile.c. */
 enum result r_permit(struct eval *ev, const struct item *it);
+/** reject; see the table in compile.c. */
 enum result r_reject(struct eval *ev, const struct item *it);
+/** defer; see the table in compile.c. */
 enum result r_defer(struct eval *ev, const struct item *it);
+/** defer if permit; see the table in compile.c. */
 enum result r_defer_if_permit(struct eval *ev, const struct item *it);
+/** defer if reject; see the table in compile.c. */
 enum result r_defer_if_reject(struct eval *ev, const struct item *it);
+/** sleep; see the table in compile.c. */
 enum result r_sleep(struct eval *ev, const struct item *it);
+/** unauth pipelining; see the table in compile.c. */
 enum result r_unauth_pipelining(struct eval *ev, const struct item *it);
+/** plaintext session; see the table in compile.c. */
 enum result r_plaintext_session(struct eval *ev, const struct item *it);
+/** dunno; see the table in compile.c. */
 enum result r_dunno(struct eval *ev, const struct item *it);
 
+/** unknown client; see the table in compile.c. */
 enum result r_unknown_client(struct eval *ev, const struct item *it);
+/** unknown reverse client; see the table in compile.c. */
 enum result r_unknown_reverse_client(struct eval *ev, const struct item *it);
+/** inet interfaces; see the table in compile.c. */
 enum result r_inet_interfaces(struct eval *ev, const struct item *it);
+/** mynetworks; see the table in compile.c. */
 enum result r_mynetworks(struct eval *ev, const struct item *it);
+/** sasl authenticated; see the table in compile.c. */
 enum result r_sasl_authenticated(struct eval *ev, const struct item *it);
+/** check client; see the table in compile.c. */
 enum result r_check_client(struct eval *ev, const struct item *it);
+/** check reverse client; see the table in compile.c. */
 enum result r_check_reverse_client(struct eval *ev, const struct item *it);
+/** check sasl; see the table in compile.c. */
 enum result r_check_sasl(struct eval *ev, const struct item *it);
+/** check address map; see the table in compile.c. */
 enum result r_check_address_map(struct eval *ev, const struct item *it);
 
+/** check helo; see the table in compile.c. */
 enum result r_check_helo(struct eval *ev, const struct item *it);
+/** invalid helo; see the table in compile.c. */
 enum result r_invalid_helo(struct eval *ev, const struct item *it);
+/** non fqdn helo; see the table in compile.c. */
 enum result r_non_fqdn_helo(struct eval *ev, const struct item *it);
+/** unknown helo; see the table in compile.c. */
 enum result r_unknown_helo(struct eval *ev, const struct item *it);
 
+/** check sender; see the table in compile.c. */
 enum result r_check_sender(struct eval *ev, const struct item *it);
+/** check recipient; see the table in compile.c. */
 enum result r_check_recipient(struct eval *ev, const struct item *it);
+/** check etrn; see the table in compile.c. */
 enum result r_check_etrn(struct eval *ev, const struct item *it);
+/** non fqdn sender; see the table in compile.c. */
 enum result r_non_fqdn_sender(struct eval *ev, const struct item *it);
+/** non fqdn recipient; see the table in compile.c. */
 enum result r_non_fqdn_recipient(struct eval *ev, const struct item *it);
+/** unknown sender domain; see the table in compile.c. */
 enum result r_unknown_sender_domain(struct eval *ev, const struct item *it);
+/** unknown recipient domain; see the table in compile.c. */
 enum result r_unknown_recipient_domain(struct eval *ev, const struct item *it);
+/** multi recipient bounce; see the table in compile.c. */
 enum result r_multi_recipient_bounce(struct eval *ev, const struct item *it);
 
 /** A, AAAA or MX exist? DNS_OK, or why not (DNS_TEMPFAIL counts). */
 enum dns_status access_domain_exists(struct eval *ev, struct str domain);
 
+/** unauth destination; see the table in compile.c. */
 enum result r_unauth_destination(struct eval *ev, const struct item *it);
+/** defer unauth destination; see the table in compile.c. */
 enum result r_defer_unauth_destination(struct eval *ev, const struct item *it);
+/** auth destination; see the table in compile.c. */
 enum result r_auth_destination(struct eval *ev, const struct item *it);
 
+/** unlisted sender; see the table in compile.c. */
 enum result r_unlisted_sender(struct eval *ev, const struct item *it);
+/** unlisted recipient; see the table in compile.c. */
 enum result r_unlisted_recipient(struct eval *ev, const struct item *it);
 
+/** login mismatch; see the table in compile.c. */
 enum result r_login_mismatch(struct eval *ev, const struct item *it);
+/** auth login mismatch; see the table in compile.c. */
 enum result r_auth_login_mismatch(struct eval *ev, const struct item *it);
+/** unauth login mismatch; see the table in compile.c. */
 enum result r_unauth_login_mismatch(struct eval *ev, const struct item *it);
+/** known login mismatch; see the table in compile.c. */
 enum result r_known_login_mismatch(struct eval *ev, const struct item *it);
 
 /** Resolve an address for a check; false (and the reply is set) when a lookup failed. */

@@ -46,6 +46,16 @@ static struct str without_dot(struct str name)
 	return name;
 }
 
+/* A host name that is not made of digits and dots only. */
+static bool name_ok(struct str name)
+{
+	size_t i = 0;
+
+	while (i < name.len && (is_digit((unsigned char)name.ptr[i]) || name.ptr[i] == '.'))
+		i++;
+	return i < name.len && net_hostname_ok(name);
+}
+
 enum result r_invalid_helo(struct eval *ev, const struct item *it)
 {
 	struct str name = without_dot(ev->rq->helo);
@@ -55,7 +65,7 @@ enum result r_invalid_helo(struct eval *ev, const struct item *it)
 		return RES_DUNNO;
 	if (name.ptr[0] == '[')
 		return bad_literal(ev);
-	if (net_hostname_ok(name) || access_literal_ok(name))
+	if (name_ok(name) || access_literal_ok(name))
 		return RES_DUNNO;
 	return access_reject(ev, REJECT_POLICY, (int)ev->a->s.invalid_hostname_reject_code, "5.5.2",
 		"<" STR_FMT ">: %s rejected: Invalid name", STR_ARG(ev->rq->helo), CLASS_HELO);
@@ -70,7 +80,7 @@ enum result r_non_fqdn_helo(struct eval *ev, const struct item *it)
 		return RES_DUNNO;
 	if (name.ptr[0] == '[')
 		return bad_literal(ev);
-	if (net_hostname_ok(name) && str_chr(name, '.') >= 0)
+	if (name_ok(name) && str_chr(name, '.') >= 0)
 		return RES_DUNNO;
 	return access_reject(ev, REJECT_POLICY, (int)ev->a->s.non_fqdn_reject_code, "5.5.2",
 		"<" STR_FMT ">: %s rejected: need fully-qualified hostname", STR_ARG(ev->rq->helo),
