@@ -83,14 +83,25 @@ static const char *base_name(const char *path)
 	return slash == NULL ? path : slash + 1;
 }
 
+/* -V as a word of its own: needed before the options are parsed. */
+static bool wants_stderr(char **argv)
+{
+	for (; *argv != NULL; argv++) {
+		if (str_eq(str_of(*argv), STR("-V")))
+			return true;
+	}
+	return false;
+}
+
 /* Until main.cf is read, the environment that master made says where lines go. */
-static void early_log(const char *program, bool is_logger)
+static void early_log(const char *program, bool is_logger, bool to_stderr)
 {
 	const char *name = getenv("MAIL_LOGTAG");
 	_cleanup_buf_ struct buf tag = BUF(BUF_SMALL);
 	struct log_settings s = { .facility = "mail",
 		.hostname = getenv("POSTLOG_HOSTNAME"),
-		.postlog_socket = getenv("POSTLOG_SERVICE") };
+		.postlog_socket = getenv("POSTLOG_SERVICE"),
+		.to_stderr = to_stderr };
 
 	if (buf_addf(&tag, "%s/%s", name == NULL ? "postfix" : name, program) == 0)
 		s.tag = buf_cstr(&tag);
@@ -341,7 +352,7 @@ void service_main(int argc, char **argv, const struct service *def)
 
 	fd_open_std();
 	ignore_signals();
-	early_log(program, is_logger);
+	early_log(program, is_logger, wants_stderr(argv));
 	log_fatal_pause(1);
 	if (getenv("MAIL_VERBOSE") != NULL)
 		log_set_verbose(1);

@@ -139,7 +139,7 @@ static _unused_ void write_main_cf(const char *more)
 		"daemon_directory = %s/libexec\nmaillog_file = %s/log\n"
 		"maillog_file_prefixes = %s\nmyhostname = mx.example.com\nmail_owner = %s\n"
 		"setgid_group = root\ninet_protocols = ipv4\ninet_interfaces = 127.0.0.1\n"
-		"import_environment = TZ, LANG=C, ASAN_OPTIONS, { TEST_WORDS = a b }\n%s",
+		"import_environment = TZ, LANG=C, ASAN_OPTIONS, TSAN_OPTIONS, { TEST_WORDS = a b }\n%s",
 		the_dir, the_dir, the_dir, the_dir, the_dir, owner_name(owner), more);
 	write_file("etc/main.cf", buf_cstr(&b));
 }

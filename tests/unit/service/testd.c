@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "ipc/status.h"
 #include "log/log.h"
 #include "service/service.h"
 
@@ -47,6 +48,42 @@ static const char *text_of_request(struct service_ctx *ctx, struct str line, str
 	return buf_cstr(b);
 }
 
+/* Requests that want the client or do something. */
+static const char *act(struct service_ctx *ctx, const struct service_client *client,
+	struct str line, struct buf *b)
+{
+	if (str_eq(line, STR("client"))) {
+		char text[NET_ADDR_TEXT];
+
+		net_addr_text(&client->pass_client, text);
+		buf_putf(b, "%s %u\n", text, (unsigned)net_addr_port(&client->pass_client));
+	} else if (str_eq(line, STR("hang"))) {
+		for (;;)
+			(void)pause();
+	} else if (str_eq(line, STR("put"))) {
+		check(write(IPC_FLOW_WRITE_FD, "", 1) == 1);
+		buf_puts(b, "ok\n");
+	} else if (str_eq(line, STR("uid"))) {
+		if (geteuid() == getuid() && geteuid() != 0 && geteuid() != 65534)
+			buf_puts(b, "me\n");
+		else
+			buf_putf(b, "%d\n", (int)geteuid());
+	} else if (str_starts(line, STR("see "))) {
+		_cleanup_free_ char *path = str_dup(str_skip(line, 4));
+
+		buf_puts(b, access(path, F_OK) == 0 ? "yes\n" : "no\n");
+	} else if (str_starts(line, STR("log "))) {
+		log_info(STR_FMT, STR_ARG(str_skip(line, 4)));
+		buf_puts(b, "ok\n");
+	} else if (str_eq(line, STR("flow"))) {
+		service_flow_delay(ctx);
+		buf_puts(b, "ok\n");
+	} else {
+		return text_of_request(ctx, line, b);
+	}
+	return buf_cstr(b);
+}
+
 static void serve(struct service_ctx *ctx, struct service_client *client)
 {
 	while (service_next_request(ctx, client, 0)) {
@@ -56,7 +93,7 @@ static void serve(struct service_ctx *ctx, struct service_client *client)
 
 		if (stream_line(client->stream, 1000, &line) != 1)
 			return;
-		text = text_of_request(ctx, str_rtrim(buf_str(&line)), &reply);
+		text = act(ctx, client, str_rtrim(buf_str(&line)), &reply);
 		if (text == NULL || stream_write(client->stream, str_of(text)) < 0 ||
 			stream_flush(client->stream) < 0)
 			return;
