@@ -33,8 +33,8 @@ enum dns_status {
 	DNS_NXDOMAIN, /* no such name */
 	DNS_NODATA,   /* name exists, no record of this type */
 	DNS_NULLMX,   /* MX 0 "." */
-	DNS_TEMPFAIL, /* SERVFAIL, timeout, no server */
-	DNS_FAIL,     /* REFUSED, FORMERR, NOTIMP: no answer to be had (Postfix: "fail") */
+	DNS_TEMPFAIL, /* SERVFAIL, REFUSED, NOTIMP, timeout, no server, CNAME loop */
+	DNS_FAIL,     /* FORMERR: no answer to be had (Postfix: "fail") */
 	DNS_INVALID,  /* malformed name or answer */
 	DNS_POLICY,   /* all records removed by a reply filter */
 };

@@ -50,9 +50,10 @@ static enum dns_status bad_rcode(const struct job *j, struct str name, enum dns_
 {
 	if (rcode == DNS_RCODE_NXDOMAIN)
 		return name_error(j, name, DNS_NXDOMAIN, "Host not found");
-	if (rcode == DNS_RCODE_SERVFAIL)
-		return name_error(j, name, DNS_TEMPFAIL, "Host not found, try again");
-	return name_error(j, name, DNS_FAIL, "Non-recoverable error");
+	if (rcode == DNS_RCODE_FORMERR)
+		return name_error(j, name, DNS_FAIL, "Non-recoverable error");
+	/* SERVFAIL; REFUSED and NOTIMP say something of the server, not of the name. */
+	return name_error(j, name, DNS_TEMPFAIL, "Host not found, try again");
 }
 
 /* Drop what the reply filter does not like. */
