@@ -164,7 +164,7 @@ static int check_conf(struct why *why)
 		(the_conf.message_size_limit == 0 ||
 			the_conf.virtual_mailbox_limit < the_conf.message_size_limit))
 		return why_set(why, -EINVAL,
-			"main.cf configuration error: virtual_mailbox_limit is smaller than "
+			"configuration error: virtual_mailbox_limit is smaller than "
 			"message_size_limit");
 	if (mailbox_lock_parse(str_of(the_conf.virtual_mailbox_lock), &the_mailbox.lock.methods,
 		    why) < 0)
