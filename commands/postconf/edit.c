@@ -58,17 +58,12 @@ struct replacement *replace_start(const char *path, struct buf *ret_old)
 	buf_putf(&tmp, "%s.tmp", r->path);
 	r->tmp = buf_take(&tmp);
 	r->fd = open_locked(r->tmp);
+	remember_temporary(r->tmp);
 	fd = open(r->path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &r->st) < 0) {
-		int err = errno;
-
-		replace_abort(r);
-		log_fatal("open %s for reading: %s", path, strerror(err));
-	}
-	if (fd_read_all(fd, ret_old) < 0) {
-		replace_abort(r);
+	if (fd < 0 || fstat(fd, &r->st) < 0)
+		log_fatal("open %s for reading: %s", path, strerror(errno));
+	if (fd_read_all(fd, ret_old) < 0)
 		log_fatal("read %s: I/O error or more than %zu bytes", path, FILE_MAX);
-	}
 	if (ret_old->len > 0 && ret_old->ptr[ret_old->len - 1] != '\n')
 		buf_putc(ret_old, '\n');
 	return r;
@@ -80,12 +75,6 @@ static void done(struct replacement *r)
 	free(r->path);
 	free(r->tmp);
 	free(r);
-}
-
-void replace_abort(struct replacement *r)
-{
-	(void)unlink(r->tmp);
-	done(r);
 }
 
 /** 0 or negative errno, with the file that is concerned. */
@@ -119,10 +108,9 @@ void replace_commit(struct replacement *r, struct str text)
 	char *slash = strrchr(dir, '/');
 	int e = put_in_place(r, text, &file);
 
-	if (e < 0) {
-		(void)unlink(r->tmp);
+	if (e < 0)
 		log_fatal("write %s: %s", file, strerror(-e));
-	}
+	remember_temporary(NULL);
 	if (slash != NULL)
 		slash[slash == dir ? 1 : 0] = '\0';
 	e = fd_sync_dir(slash != NULL ? dir : ".");

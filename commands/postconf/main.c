@@ -17,6 +17,24 @@
 /** Letters that choose what is shown or changed; at most one of them. */
 #define OBJECTS "aAbFlmMPtT"
 
+/** The temporary file of an edit, or empty. */
+static char the_temporary[4096];
+
+static void remove_temporary(void)
+{
+	if (the_temporary[0] != '\0')
+		(void)unlink(the_temporary);
+}
+
+void remember_temporary(const char *path)
+{
+	int n = snprintf(the_temporary, sizeof the_temporary, "%s", path == NULL ? "" : path);
+
+	if (n < 0 || (size_t)n >= sizeof the_temporary)
+		log_fatal("file name is too long: %s", path);
+	log_on_fatal(remove_temporary);
+}
+
 _noreturn_ static void usage(void)
 {
 	log_fatal("usage: postconf [-a (server SASL types)] [-A (client SASL types)] "

@@ -71,6 +71,10 @@ bool entry_matches(const struct master_entry *e, const struct str *parts);
 /** Unused, undefined, deprecated names and comments after values: on standard error. */
 void warn_names(const struct context *x);
 
+/* main.c */
+/** A file to remove when the program ends with an error; NULL: none any more. */
+void remember_temporary(const char *path);
+
 /* edit.c */
 /** A file that is being replaced: written beside it, flushed, renamed. */
 struct replacement;
@@ -78,8 +82,6 @@ struct replacement;
 struct replacement *replace_start(const char *path, struct buf *ret_old);
 /** Put the new content in place; ends the program when it cannot. */
 void replace_commit(struct replacement *r, struct str text);
-/** Give up. */
-void replace_abort(struct replacement *r);
 /** The physical lines of one logical line, and what is between logical lines. */
 struct chunk {
 	struct str text;    /* all physical lines with their ends */
