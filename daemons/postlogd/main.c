@@ -33,6 +33,7 @@ static struct postlogd_conf the_conf;
 static int the_file = -1;
 static mode_t the_mode;
 static usec_t the_checked;
+static uint64_t the_lost;
 
 static const struct conf_var vars[] = {
 	CV_STR(struct postlogd_conf, maillog_file),
@@ -121,9 +122,21 @@ static void forward(struct str record)
 	log_info(STR_FMT, STR_ARG(record));
 }
 
+/* A full disk must not stop the mail: records are counted, and the loss is told when it is over. */
+static void write_out(struct str lines, size_t records)
+{
+	if (the_file < 0 || fd_write_all(the_file, lines) < 0) {
+		the_lost += records;
+	} else if (the_lost > 0) {
+		log_warn("%llu log records could not be written", (unsigned long long)the_lost);
+		the_lost = 0;
+	}
+}
+
 static void datagram(struct service_ctx *ctx, int fd)
 {
 	static char text[BATCH * (RECORD_MAX + 1)];
+	size_t records = 0;
 	size_t len = 0;
 
 	for (int n = 0; n < BATCH; n++) {
@@ -140,13 +153,13 @@ static void datagram(struct service_ctx *ctx, int fd)
 		}
 		len += (size_t)got;
 		text[len++] = '\n';
+		records++;
 	}
 	if (len == 0)
 		return;
 	if (the_file >= 0)
 		follow(ctx);
-	if (the_file < 0 || fd_write_all(the_file, str_from(text, len)) < 0)
-		service_end(ctx, "cannot write maillog_file");
+	write_out(str_from(text, len), records);
 }
 
 int main(int argc, char **argv)

@@ -22,6 +22,7 @@
 #include "base/mem.h"
 
 #define SEND_SECONDS 2
+#define SLOW_TIME    (5 * USEC_PER_SEC)
 
 struct sinks {
 	pthread_rwlock_t lock;
@@ -35,6 +36,8 @@ struct sinks {
 	int file_fd;
 	bool file_owned;
 	_Atomic uint64_t dropped;
+	_Atomic uint64_t unreported; /* dropped, and no line has said so yet */
+	_Atomic usec_t slow_until;   /* a reader did not keep up: do not wait for it before then */
 };
 
 static const struct {
@@ -173,11 +176,19 @@ void sinks_free(struct sinks *k)
 	free(k);
 }
 
-static bool send_dgram(int fd, struct str data)
+/*
+ * Send one datagram. When the reader has not made room within the limit of the socket, lines of the
+ * next seconds are dropped at once rather than waited for: mail goes on.
+ */
+static bool send_dgram(struct sinks *k, int fd, struct str data)
 {
+	bool wait = atomic_load(&k->slow_until) == 0 || clock_now() >= atomic_load(&k->slow_until);
+
 	while (fd >= 0) {
-		if (send(fd, data.ptr, data.len, MSG_NOSIGNAL) >= 0)
+		if (send(fd, data.ptr, data.len, MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT)) >= 0)
 			return true;
+		if (errno == EAGAIN && wait)
+			atomic_store(&k->slow_until, clock_now() + SLOW_TIME);
 		if (errno != EINTR)
 			return false;
 	}
@@ -194,7 +205,7 @@ static bool send_again(struct sinks *k, int *fd, struct str data)
 	int seen = *fd;
 	bool sent;
 
-	if (send_dgram(seen, data))
+	if (send_dgram(k, seen, data))
 		return true;
 	if (seen >= 0 && errno != ECONNREFUSED && errno != ENOTCONN && errno != ECONNRESET &&
 		errno != EPIPE)
@@ -205,7 +216,7 @@ static bool send_again(struct sinks *k, int *fd, struct str data)
 		fd_close(seen);
 		*fd = fd == &k->postlog_fd ? connect_postlog(k->postlog) : connect_syslog();
 	}
-	sent = send_dgram(*fd, data);
+	sent = send_dgram(k, *fd, data);
 	(void)pthread_rwlock_unlock(&k->lock);
 	(void)pthread_rwlock_rdlock(&k->lock);
 	return sent;
@@ -240,25 +251,45 @@ static bool to_syslog(struct sinks *k, struct str stamp, struct str line, int pr
 	return send_again(k, &k->syslog_fd, buf_str(&b));
 }
 
-void sinks_write(struct sinks *k, struct str stamp, struct str line, int priority)
+/* To the first sink that takes it; the read lock is held. */
+static bool write_line(struct sinks *k, struct str stamp, struct str line, int priority)
 {
 	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
-	bool done;
 
 	buf_put(&b, stamp);
 	buf_putf(&b, " %s ", k->host[0] == '\0' ? "localhost" : k->host);
 	buf_put(&b, line);
+	if (k->postlog != NULL && send_again(k, &k->postlog_fd, buf_str(&b)))
+		return true;
+	buf_putc(&b, '\n');
+	if (k->file_fd >= 0 && write_file(k->file_fd, buf_str(&b)))
+		return true;
+	return k->syslog && to_syslog(k, stamp, line, priority);
+}
+
+/* Say how many lines were lost, now that a sink works again. */
+static void report_drops(struct sinks *k, struct str stamp, struct str line)
+{
+	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	uint64_t n = atomic_exchange(&k->unreported, 0);
+	ptrdiff_t colon = str_find(line, STR(": "));
+
+	buf_put(&b, str_head(line, colon < 0 ? 0 : (size_t)colon + 2));
+	buf_putf(&b, "warning: %llu log lines were lost", (unsigned long long)n);
+	if (!write_line(k, stamp, buf_str(&b), LOG_WARNING))
+		atomic_fetch_add(&k->unreported, n);
+}
+
+void sinks_write(struct sinks *k, struct str stamp, struct str line, int priority)
+{
 	(void)pthread_rwlock_rdlock(&k->lock);
-	done = k->postlog != NULL && send_again(k, &k->postlog_fd, buf_str(&b));
-	if (!done && k->file_fd >= 0) {
-		buf_putc(&b, '\n');
-		done = write_file(k->file_fd, buf_str(&b));
-	}
-	if (!done && k->syslog)
-		done = to_syslog(k, stamp, line, priority);
-	(void)pthread_rwlock_unlock(&k->lock);
-	if (!done)
+	if (!write_line(k, stamp, line, priority)) {
 		atomic_fetch_add(&k->dropped, 1);
+		atomic_fetch_add(&k->unreported, 1);
+	} else if (atomic_load(&k->unreported) > 0) {
+		report_drops(k, stamp, line);
+	}
+	(void)pthread_rwlock_unlock(&k->lock);
 }
 
 uint64_t sinks_dropped(const struct sinks *k)

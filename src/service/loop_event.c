@@ -25,6 +25,7 @@ struct loop {
 	struct ev_io status;
 	struct ev_io end;
 	struct ev_timer timer;
+	struct ev_timer pause;
 	struct ev_io *listeners;
 	unsigned n_listeners;
 	usec_t idle_since;
@@ -52,6 +53,25 @@ static void stop_listening(struct loop *l)
 		ev_io_stop(l->ev, &l->listeners[i]);
 }
 
+static void on_pause_end(struct ev_loop *ev, struct ev_timer *timer, int events)
+{
+	struct loop *l = timer->data;
+
+	(void)events;
+	for (unsigned i = 0; i < l->n_listeners && !l->run->ending; i++)
+		ev_io_start(ev, &l->listeners[i]);
+}
+
+/* Out of descriptors or memory: do not spin on a listener that stays readable. */
+static void pause_listening(struct loop *l)
+{
+	stop_listening(l);
+	ev_timer_stop(l->ev, &l->pause);
+	ev_timer_init(&l->pause, on_pause_end, (double)ACCEPT_PAUSE / (double)USEC_PER_SEC, 0.);
+	l->pause.data = l;
+	ev_timer_start(l->ev, &l->pause);
+}
+
 /* A connection came or an event was handled. */
 static void count_use(struct loop *l)
 {
@@ -75,8 +95,8 @@ static void on_accept(struct ev_loop *ev, struct ev_io *io, int events)
 		return;
 	fd = net_accept(io->fd, NULL);
 	if (fd < 0) {
-		if (fd != -EAGAIN)
-			log_warn("accept connection: %s", strerror(-fd));
+		if (run_accept_failed(run, fd))
+			pause_listening(l);
 		return;
 	}
 	if (fd_nonblock(fd, true) < 0)
@@ -140,8 +160,8 @@ static void on_trigger(struct ev_loop *ev, struct ev_io *io, int events)
 
 	(void)events;
 	if (fd < 0) {
-		if (fd != -EAGAIN)
-			log_warn("accept connection: %s", strerror(-fd));
+		if (run_accept_failed(l->run, fd))
+			pause_listening(l);
 		return;
 	}
 	r = mem_new(struct request);
@@ -201,6 +221,7 @@ static void start(struct loop *l)
 	l->end.data = l;
 	ev_io_start(l->ev, &l->end);
 	ev_timer_init(&l->timer, on_timer, 0., 0.);
+	ev_timer_init(&l->pause, on_pause_end, 0., 0.);
 	l->n_listeners = run->opt.sockets;
 	l->listeners = mem_array(l->n_listeners, sizeof *l->listeners);
 	for (unsigned i = 0; i < l->n_listeners; i++) {

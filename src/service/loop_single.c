@@ -33,8 +33,8 @@ static void serve_one(struct run *run, int listener)
 		return;
 	fd = net_accept(listener, &peer);
 	if (fd < 0) {
-		if (fd != -EAGAIN)
-			log_warn("accept connection: %s", strerror(-fd));
+		if (run_accept_failed(run, fd))
+			run_pause();
 		return;
 	}
 	run_status(run, IPC_TAKEN);

@@ -169,8 +169,8 @@ static void accept_one(struct pool *p, int listener)
 		return;
 	fd = net_accept(listener, &peer);
 	if (fd < 0) {
-		if (fd != -EAGAIN)
-			log_warn("accept connection: %s", strerror(-fd));
+		if (run_accept_failed(run, fd))
+			run_pause();
 		return;
 	}
 	submit(p, fd, &peer);

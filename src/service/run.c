@@ -203,6 +203,26 @@ int client_open(struct run *run, int fd, const struct net_addr *peer, struct ser
 	return 0;
 }
 
+bool run_accept_failed(struct run *run, int error)
+{
+	usec_t now = clock_now();
+
+	if (error == -EAGAIN)
+		return false;
+	if (run->accept_warned == 0 || now - run->accept_warned >= 10 * USEC_PER_SEC) {
+		run->accept_warned = now;
+		log_warn("accept connection: %s", strerror(-error));
+	}
+	return true;
+}
+
+void run_pause(void)
+{
+	struct timespec ts = { .tv_nsec = ACCEPT_PAUSE * 1000 };
+
+	(void)nanosleep(&ts, NULL);
+}
+
 void client_close(struct service_client *client)
 {
 	if (client->stream != NULL)

@@ -12,6 +12,9 @@
 #include "service/options_priv.h"
 #include "service/service.h"
 
+/** How long a process that is out of descriptors or memory leaves its listeners alone. */
+#define ACCEPT_PAUSE (USEC_PER_SEC / 2)
+
 /** Parameters that every daemon has. */
 struct base_conf {
 	const char *queue_directory;
@@ -35,10 +38,11 @@ struct run {
 	usec_t retire_at; /* monotonic, USEC_NEVER */
 	int end_fd;       /* eventfd, readable once the process is ending */
 	_Atomic bool ending;
-	bool status_taken; /* what master was told last */
-	bool announced;    /* THREADED: master knows how many clients we serve at once */
-	uint64_t served;   /* connections or events so far */
-	uint64_t active;   /* THREADED and EVENT: connections open now */
+	bool status_taken;    /* what master was told last */
+	bool announced;       /* THREADED: master knows how many clients we serve at once */
+	usec_t accept_warned; /* when a failed accept was logged last */
+	uint64_t served;      /* connections or events so far */
+	uint64_t active;      /* THREADED and EVENT: connections open now */
 };
 
 static inline struct run *run_of(struct service_ctx *ctx)
@@ -70,6 +74,14 @@ bool run_is_over(const struct run *run, bool idle, usec_t idle_since);
  */
 _must_use_ int client_open(struct run *run, int fd, const struct net_addr *peer,
 	struct service_client *ret);
+/**
+ * Deal with a failed accept: -EAGAIN is nothing; other errors are logged, seldom.
+ *
+ * @return true when resources are short: stop accepting for ACCEPT_PAUSE
+ */
+bool run_accept_failed(struct run *run, int error);
+/** Sleep for ACCEPT_PAUSE. */
+void run_pause(void);
 /** Free stream and arena. */
 void client_close(struct service_client *client);
 

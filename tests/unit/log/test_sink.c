@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/fd.h"
 
 static char the_dir[64];
@@ -117,14 +118,43 @@ static void test_nowhere(void **state)
 {
 	struct log_settings s = { .postlog_socket = the_socket, .no_syslog = true };
 	struct sinks *k = sinks_new(&s);
+	int fd;
 
 	(void)state;
 	sinks_write(k, STR("Nov 03 09:00:00"), STR("t[1]: lost"), LOG_INFO);
 	assert_int_equal(sinks_dropped(k), 1);
+	/* When somebody listens again the loss is told once. */
+	fd = listen_dgram();
+	sinks_write(k, STR("Nov 03 09:00:01"), STR("t[1]: here: again"), LOG_INFO);
+	sinks_write(k, STR("Nov 03 09:00:02"), STR("t[1]: more"), LOG_INFO);
+	expect_dgram(fd, "Nov 03 09:00:01 localhost t[1]: here: again");
+	expect_dgram(fd, "Nov 03 09:00:01 localhost t[1]: warning: 1 log lines were lost");
+	expect_dgram(fd, "Nov 03 09:00:02 localhost t[1]: more");
+	expect_dgram(fd, NULL);
+	fd_close(fd);
 	sinks_free(k);
 	sinks_free(NULL);
 	assert_true(log_facility_ok("local7"));
 	assert_false(log_facility_ok("local8"));
+}
+
+/* A reader that does not read holds a writer up once, not at every line. */
+static void test_full(void **state)
+{
+	struct log_settings s = { .hostname = "mx",
+		.postlog_socket = the_socket,
+		.no_syslog = true };
+	int fd = listen_dgram();
+	struct sinks *k = sinks_new(&s);
+	usec_t start = clock_now();
+
+	(void)state;
+	for (int i = 0; i < 2000; i++)
+		sinks_write(k, STR("Nov 03 09:00:00"), STR("t[1]: flood"), LOG_INFO);
+	assert_true(sinks_dropped(k) > 0);
+	assert_true(clock_now() - start < 4 * USEC_PER_SEC);
+	sinks_free(k);
+	fd_close(fd);
 }
 
 int main(void)
@@ -133,6 +163,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_jail_path, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nowhere, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_full, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
