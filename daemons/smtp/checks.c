@@ -10,14 +10,8 @@
 static void log_action(const struct delivery *d, const char *word, const char *what,
 	struct str content, struct str text)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
-
-	buf_put(&b, str_head(content, 200));
-	for (size_t i = 0; i < b.len; i++)
-		if (b.ptr[i] == '\n')
-			b.ptr[i] = ' ';
-	log_info(STR_FMT ": %s: %s %s%s" STR_FMT, STR_ARG(d->rq->queue_id), word, what,
-		buf_cstr(&b), text.len > 0 ? ": " : "", STR_ARG(text));
+	log_info(STR_FMT ": %s: %s " STR_FMT "%s" STR_FMT, STR_ARG(d->rq->queue_id), word, what,
+		STR_ARG(str_head(content, 200)), text.len > 0 ? ": " : "", STR_ARG(text));
 }
 
 static bool is_action(struct str word, const char *name)
@@ -53,8 +47,8 @@ static int apply(const struct delivery *d, const char *what, struct str content,
 		log_action(d, "replace", what, content, arg);
 		result = CHECK_REPLACE;
 	} else {
-		log_warn(STR_FMT ": unsupported command in %s map: " STR_FMT,
-			STR_ARG(d->rq->queue_id), t->title, STR_ARG(buf_str(text)));
+		log_warn("unsupported command in %s map: " STR_FMT, t->title,
+			STR_ARG(buf_str(text)));
 	}
 	buf_consume(text, text->len - rest.len);
 	while (text->len > 0 && is_space((unsigned char)text->ptr[0]))

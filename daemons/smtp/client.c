@@ -202,6 +202,9 @@ static int check_words(struct client *c, struct why *why)
 	struct str target = str_of(c->p.address_verify_target);
 	struct str pref = str_of(c->p.address_preference), bad;
 
+	if (c->p.assume_final)
+		log_warn(
+			"lmtp_assume_final is obsolete; instead, specify \"flags=X\" in master.cf");
 	c->probe_data = str_ieq(target, STR("data"));
 	if (!c->probe_data && !str_ieq(target, STR("rcpt")))
 		return why_set(why, -EINVAL, "bad address_verify_target: %s", target.ptr);

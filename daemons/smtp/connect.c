@@ -18,6 +18,8 @@
 /* Lines that a reply may have, and lines of garbage before it is given up (threats P5). */
 #define REPLY_MAX_LINES 10000
 #define GARBAGE_MAX     100
+/* The bind address is enforced and cannot be used; no errno. */
+#define BIND_FAILED (-100000)
 
 void session_free(struct session *s)
 {
@@ -175,7 +177,7 @@ static int try_bind(const struct net_addr *from)
 	return e;
 }
 
-/* The local address to use: *ret NULL for none; negative errno when the bind address is enforced. */
+/* The local address to use: *ret NULL for none; BIND_FAILED. */
 static int choose_from(const struct client *c, const struct net_addr *to,
 	const struct net_addr **ret)
 {
@@ -192,14 +194,18 @@ static int choose_from(const struct client *c, const struct net_addr *to,
 		return 0;
 	}
 	net_addr_text(from, text);
-	log_warn("bind %s: %s", text, strerror(-e));
-	return c->p.bind_address_enforce ? e : 0;
+	log_warn("smtp_connect_addr: bind %s: %s", text, strerror(-e));
+	return c->p.bind_address_enforce ? BIND_FAILED : 0;
 }
 
 static void connect_failed(struct delivery *d, const struct session *s, int err)
 {
-	set_why(d, "4.4.1", "connect to %s: %s", s->where_port, strerror(-err));
-	log_info(STR_FMT, STR_ARG(d->why.reason));
+	if (err == BIND_FAILED)
+		set_why(d, "4.4.0", "server configuration error");
+	else
+		set_why(d, "4.4.1", "connect to %s: %s", s->where_port, strerror(-err));
+	if (s->addr.sa.sa_family != AF_UNIX)
+		log_info(STR_FMT, STR_ARG(d->why.reason));
 }
 
 static int do_connect(struct delivery *d, const struct host *h, const struct destination *to)

@@ -70,8 +70,8 @@ void rcpt_sent(struct delivery *d, struct session *s, struct recipient *r,
 {
 	struct str text = flat(d->a, buf_str(&reply->text));
 	bool has_dsn = (s->f.have & SMTP_F_DSN) != 0;
-	bool final = (d->c->flags & CLIENT_FINAL) != 0 ||
-		     (d->c->lmtp && d->c->p.assume_final && !has_dsn);
+	bool final = d->c->lmtp && !has_dsn &&
+		     ((d->c->flags & CLIENT_FINAL) != 0 || d->c->p.assume_final);
 	struct dsn dsn = { .status = status_of(d->a, reply, 2),
 		.action = final ? STR("delivered") : STR("relayed"),
 		.reason = text };

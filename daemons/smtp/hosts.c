@@ -118,17 +118,17 @@ static size_t by_native(struct finder *f, struct str name, uint16_t pref)
 	struct why why = { 0 };
 	size_t before = f->n;
 	int n = net_resolve(name, STR("0"), f->c->families, v, MAX_ADDRS, &why);
+	struct str text = str_of(why.text);
 
 	for (int i = 0; i < n; i++)
 		add(f, &v[i], name, pref);
-	if (n == -ENOENT)
-		fail(f, true, "5.4.4",
-			arena_fmt(f->a, "unable to look up host " STR_FMT ": %s", STR_ARG(name),
-				why.text));
-	else if (n <= 0)
-		fail(f, false, "4.4.3",
-			arena_fmt(f->a, "unable to look up host " STR_FMT ": %s", STR_ARG(name),
-				why.text));
+	/* The name stands in our text already. */
+	if (str_starts(text, name))
+		text = str_skip(text, name.len + 2);
+	if (n <= 0)
+		fail(f, n == -ENOENT, n == -ENOENT ? "5.4.4" : "4.4.3",
+			arena_fmt(f->a, "unable to look up host " STR_FMT ": " STR_FMT,
+				STR_ARG(name), STR_ARG(text)));
 	return f->n - before;
 }
 

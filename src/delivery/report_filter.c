@@ -44,6 +44,4 @@ void report_filter(const struct report_conf *c, struct dsn *d, struct buf *text)
 	}
 	d->status = str_head(value, n);
 	d->reason = str_trim(str_skip(value, n));
-	/* What a remote host said no longer explains the outcome. */
-	d->dtype = d->dtext = STR_EMPTY;
 }

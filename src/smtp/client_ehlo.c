@@ -8,26 +8,26 @@
 #include "smtp/client_command.h"
 
 static const struct {
-	const char *name; /* lower case, as lists of keywords are printed */
+	const char *name;
 	unsigned bit;
 } keywords[] = {
-	{ "8bitmime", SMTP_F_8BITMIME },
-	{ "pipelining", SMTP_F_PIPELINING },
-	{ "size", SMTP_F_SIZE },
-	{ "starttls", SMTP_F_STARTTLS },
-	{ "auth", SMTP_F_AUTH },
-	{ "xforward", SMTP_F_XFORWARD },
-	{ "dsn", SMTP_F_DSN },
-	{ "smtputf8", SMTP_F_SMTPUTF8 },
-	{ "requiretls", SMTP_F_REQUIRETLS },
-	{ "enhancedstatuscodes", SMTP_F_ENHANCED },
-	{ "chunking", SMTP_F_CHUNKING },
-	{ "silent-discard", SMTP_F_SILENT_DISCARD },
+	{ "8BITMIME", SMTP_F_8BITMIME },
+	{ "PIPELINING", SMTP_F_PIPELINING },
+	{ "SIZE", SMTP_F_SIZE },
+	{ "STARTTLS", SMTP_F_STARTTLS },
+	{ "AUTH", SMTP_F_AUTH },
+	{ "XFORWARD", SMTP_F_XFORWARD },
+	{ "DSN", SMTP_F_DSN },
+	{ "SMTPUTF8", SMTP_F_SMTPUTF8 },
+	{ "REQUIRETLS", SMTP_F_REQUIRETLS },
+	{ "ENHANCEDSTATUSCODES", SMTP_F_ENHANCED },
+	{ "CHUNKING", SMTP_F_CHUNKING },
+	{ "SILENT-DISCARD", SMTP_F_SILENT_DISCARD },
 	/* Server-side keywords that shared lists may hold; nothing to ignore here. */
-	{ "verify", 0 },
-	{ "vrfy", 0 },
-	{ "etrn", 0 },
-	{ "xclient", 0 },
+	{ "VERIFY", 0 },
+	{ "VRFY", 0 },
+	{ "ETRN", 0 },
+	{ "XCLIENT", 0 },
 };
 
 static const struct {

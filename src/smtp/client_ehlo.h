@@ -45,7 +45,7 @@ void smtp_features_parse(struct str reply, unsigned discard, struct smtp_feature
  * @param ret_bad   first word that is not known, empty when all are
  */
 unsigned smtp_keyword_mask(struct str list, struct str *ret_bad);
-/** Append the names of a mask, separated by blanks ("pipelining size"). */
+/** Append the names of a mask, separated by blanks ("PIPELINING SIZE"). */
 void smtp_keyword_names(struct buf *b, unsigned mask);
 
 struct smtp_greeting {
