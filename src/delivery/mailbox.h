@@ -50,6 +50,8 @@ void mailbox_return(const struct mailbox_identity *id);
  *
  * Refused: symbolic links, hard links, what is not a regular file; with strict_ownership, files of
  * others. On failure the file is cut back to its old length.
+ * @param id     who writes and, with strict_ownership, must own the file
+ * @param path   absolute, or relative to the queue directory
  * @param copy   flags usually MAIL_COPY_MBOX; its limit is set here
  * Blocks: on locks, on the disk.
  */
@@ -58,6 +60,7 @@ void mbox_deliver(const struct mailbox_settings *s, const struct mailbox_identit
 /**
  * Store a file in a maildir; the directories are made when absent (mode 0700).
  *
+ * @param id     who writes
  * @param path   with or without '/' at its end
  * @param copy   flags usually MAIL_COPY_MAILDIR; its limit is set here
  * Blocks: on the disk.
