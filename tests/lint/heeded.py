@@ -55,7 +55,7 @@ def uses(names):
         code = strip_comments(text, strings=False)
         code = re.sub(r"^\s*#\s*include.*$", "", code, flags=re.M)
         words = re.findall(r'"(\w+)"', code)
-        words += re.findall(r"\bCV_[A-Z]+\(\s*struct\s+\w+,\s*(\w+)\s*\)", code)
+        words += re.findall(r"\bCV_[A-Z]+\(\s*(?:struct\s+)?\w+,\s*(\w+)\s*\)", code)
         words += re.findall(r'"\$\{?(\w+)\}?"', code)
         for w in words:
             if w in names:
