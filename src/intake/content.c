@@ -19,7 +19,6 @@ void content_put_line(struct intake *it, struct str line, bool partial)
 
 void content_put_header(struct intake *it, struct str text)
 {
-	text = str_head(text, (size_t)it->s->header_size_limit);
 	for (;;) {
 		ptrdiff_t nl = str_chr(text, '\n');
 
@@ -81,6 +80,8 @@ static int on_header(void *ctx, enum mime_class cls, const struct header_def *de
 		return 0;
 	if (final.ptr != text.ptr)
 		def = header_find(str_head(final, header_name(final, NULL)));
+	else
+		final = str_head(final, (size_t)it->s->header_size_limit);
 	note_encoding(it, def, final);
 	if (cls == MIME_PRIMARY)
 		head_primary(it, def, final);

@@ -33,19 +33,19 @@ static struct str whole_chars(struct str s, size_t max)
 	return str_head(s, n);
 }
 
-static size_t count_8bit(struct str s)
+/* Whichever is shorter; "Q" when equal, for people who read the source. */
+static bool prefers_q(struct str name)
 {
-	size_t n = 0;
+	size_t q = name.len;
 
-	for (size_t i = 0; i < s.len; i++)
-		n += (unsigned char)s.ptr[i] >= 0x80;
-	return n;
+	for (size_t i = 0; i < name.len; i++)
+		q += is_alnum((unsigned char)name.ptr[i]) || name.ptr[i] == ' ' ? 0 : 2;
+	return q <= (name.len + 2) / 3 * 4;
 }
 
-/* Mostly ASCII stays readable as "Q", the rest is shorter as "B". */
 static void encoded_words(struct buf *b, struct str name, const char *charset)
 {
-	bool q = count_8bit(name) * 3 <= name.len;
+	bool q = prefers_q(name);
 	bool first = true;
 
 	while (name.len > 0) {

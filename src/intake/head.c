@@ -101,7 +101,10 @@ static bool is_dropped(const struct intake *it, struct str name)
 static void message_id_header(struct intake *it, const char *word, struct str value)
 {
 	intake_log(it, "%s=" STR_FMT, word, STR_ARG(str_head(value, 1000)));
-	if (strcmp(word, "message-id") == 0 && it->message_id.len == 0)
+	if (strcmp(word, "message-id") != 0)
+		return;
+	it->id_logged = true;
+	if (it->message_id.len == 0)
 		it->message_id = arena_str(it->arena, str_head(value, 1000));
 }
 
@@ -237,6 +240,6 @@ void head_missing(struct intake *it)
 		strcmp(it->s->non_empty_end_of_header_action, "add_header") == 0)
 		content_put_header(it,
 			STR("MIME-Error: message header was not terminated by empty line"));
-	if (it->message_id.len == 0)
+	if (!it->id_logged)
 		intake_log(it, "message-id=<>");
 }

@@ -274,7 +274,7 @@ static void bounce(struct intake *it)
 	}
 	if (writer_flush(it->w) < 0 || it->s->bounce(it->s->bounce_ctx, &b) < 0) {
 		intake_warn(it, "cannot bounce the message");
-		intake_fail(it, INTAKE_STAT_DEFER, STR_EMPTY);
+		it->status = INTAKE_STAT_DEFER;
 		return;
 	}
 	it->status = 0;
@@ -287,7 +287,7 @@ unsigned intake_finish(struct intake *it, struct str *ret_reason)
 	arena_clear(it->scratch);
 	if (it->status == 0 && !(it->state == STATE_END || (discard && it->seen_end)))
 		intake_fail(it, INTAKE_STAT_BAD, STR_EMPTY);
-	if (it->status == 0 && it->n_rcpts == 0 && !discard)
+	if (it->status == 0 && !it->has_rcpt && !discard)
 		intake_fail(it, INTAKE_STAT_RCPT, STR_EMPTY);
 	if (it->status == 0 && discard)
 		intake_log(it, "removed (discarded)");
@@ -297,6 +297,7 @@ unsigned intake_finish(struct intake *it, struct str *ret_reason)
 		 it->s->bounce != NULL)
 		bounce(it);
 	it->state = STATE_END;
+	writer_remove(it->w);
 	if (ret_reason != NULL)
 		*ret_reason = it->reason;
 	return it->status;

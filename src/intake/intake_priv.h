@@ -74,7 +74,7 @@ struct intake {
 	bool checks_off;   /* REJECT, DISCARD or PASS ended the checks */
 
 	/* envelope */
-	bool has_time, has_create_time, has_sender, has_warn, has_verp, in_rcpts;
+	bool has_time, has_sender, has_rcpt, has_warn, has_verp, in_rcpts;
 	struct timeval arrival;
 	struct str sender; /* internal form, after mapping */
 	struct str fullname;
@@ -94,7 +94,7 @@ struct intake {
 	/* content */
 	uint64_t seen; /* bit per enum header_id */
 	int64_t hops;
-	bool resent;
+	bool resent, id_logged;
 	struct str mime_reason; /* of the first MIME error that was reported */
 	struct str filter, redirect;
 	struct str message_id; /* with <> */
@@ -142,7 +142,7 @@ void content_record(struct intake *it, int type, struct str data);
 void content_end(struct intake *it);
 /** Write text lines as N and L records of at most line_length_limit. */
 void content_put_line(struct intake *it, struct str line, bool partial);
-/** Write a header, lines separated by '\n', cut at header_size_limit. */
+/** Write a header, lines separated by '\n'. */
 void content_put_header(struct intake *it, struct str text);
 
 /* ---- head.c ---- */

@@ -41,7 +41,11 @@ int mapping_classes(const char *title, const char *text, unsigned *ret, struct w
 struct str mapping_rewrite(struct intake *it, struct str internal, struct arena *a)
 {
 	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+	ptrdiff_t colon = str_chr(internal, ':');
 
+	/* A source route: "@a,@b:user@c". */
+	if (internal.len > 0 && internal.ptr[0] == '@' && colon > 0)
+		internal = str_skip(internal, (size_t)colon + 1);
 	if (router_rewrite_internal(it->s->router, REWRITE_LOCAL, internal, &b) < 0)
 		return internal;
 	return arena_str(a, buf_str(&b));

@@ -98,6 +98,7 @@ void recipient_add(struct intake *it, struct str orig, struct str rcpt, struct s
 		rcpt = str_of(it->s->empty_address_recipient);
 	rcpt = mapping_rewrite(it, rcpt, it->scratch);
 	(void)mapping_apply(it, CLASS_ENV_RCPT, &rcpt, it->scratch);
+	it->has_rcpt = true;
 	buf_clear(&it->last_rcpt);
 	buf_put(&it->last_rcpt, str_head(rcpt, 1000));
 	if (o.dsn_orcpt.len == 0)

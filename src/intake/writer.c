@@ -68,10 +68,10 @@ int writer_flush(struct writer *w)
 {
 	int r;
 
-	if (w->error < 0 || w->buf.len == 0)
+	if (w->error < 0 && w->error != -EFBIG)
 		return w->error;
 	r = fd_write_all(w->file.fd, buf_str(&w->buf));
-	if (r < 0)
+	if (r < 0 && w->error == 0)
 		w->error = r;
 	w->written += (int64_t)w->buf.len;
 	buf_clear(&w->buf);
@@ -137,10 +137,19 @@ int writer_commit(struct writer *w, const struct rec_size *size, struct str queu
 	}
 	if (r < 0) {
 		w->error = r;
+		writer_remove(w);
 		return why_errno(why, r, "write queue file");
 	}
 	w->exists = false;
 	return 0;
+}
+
+void writer_remove(struct writer *w)
+{
+	if (!w->exists)
+		return;
+	w->exists = false;
+	(void)!queue_remove(w->q, STR(QUEUE_INCOMING), str_of(w->file.id));
 }
 
 void writer_free(struct writer *w)
@@ -148,8 +157,7 @@ void writer_free(struct writer *w)
 	if (w == NULL)
 		return;
 	fd_close(w->file.fd);
-	if (w->exists)
-		(void)!queue_remove(w->q, STR(QUEUE_INCOMING), str_of(w->file.id));
+	writer_remove(w);
 	buf_done(&w->buf);
 	free(w);
 }

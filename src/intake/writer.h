@@ -34,9 +34,10 @@ int64_t writer_offset(const struct writer *w);
 /** 0; -EFBIG over the limit; another negative errno. */
 int writer_error(const struct writer *w);
 /**
- * Write everything out without finishing, so that another process can read the file.
+ * Write everything out without finishing, so that another process can read the file. Works after
+ * -EFBIG too: what fits is there.
  *
- * @return 0 or writer_error()
+ * @return 0 or negative errno
  */
 _must_use_ int writer_flush(struct writer *w);
 /**
@@ -47,5 +48,7 @@ _must_use_ int writer_flush(struct writer *w);
  */
 _must_use_ int writer_commit(struct writer *w, const struct rec_size *size, struct str queue,
 	struct why *why);
+/** Remove what was not committed, now: before the client hears of the failure. */
+void writer_remove(struct writer *w);
 /** Remove what was not committed; free. NULL is accepted. */
 void writer_free(struct writer *w);
