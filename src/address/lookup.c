@@ -127,7 +127,8 @@ enum lookup address_lookup(const struct router *r, const struct tables *t, struc
 	if (found == LOOKUP_NONE && (flags & AL_LOCAL_PART))
 		found = ask_users(&q, r, &p, user, ext, &unmatched);
 	if (found == LOOKUP_NONE && (flags & AL_DOMAIN) && p.has_at) {
-		unmatched = ext;
+		/* Observed: what a whole domain maps to gets no extension. */
+		unmatched = STR_EMPTY;
 		found = ask_domain(&q, p.domain);
 	}
 	if (found == LOOKUP_FOUND && ret_ext != NULL)

@@ -108,7 +108,7 @@ static bool expand_entry(struct work *w, size_t at)
 			return true;
 		for (size_t i = 0; i < found.n; i++)
 			if ((int64_t)found.v[i].len > s->virtual_alias_address_length_limit)
-				return give_up(w, "result ", str_head(found.v[i], 100), "...");
+				return give_up(w, "result ", str_head(found.v[i], 200), "...");
 		again = place(w, at, &found);
 	}
 	return true;

@@ -40,8 +40,6 @@ static void prepend_line(struct intake *it, struct str text)
 static const struct tables *tables_for(const struct intake_conf *c, enum mime_class cls,
 	const struct header_def *def)
 {
-	if (c->s->disable_mime_input_processing)
-		return &c->header_checks;
 	if (cls == MIME_MULTI || (def != NULL && (def->flags & HDR_MIME) != 0))
 		return &c->mime_checks;
 	return cls == MIME_NESTED ? &c->nested_checks : &c->header_checks;
@@ -160,13 +158,15 @@ static struct str wash(struct intake *it, struct str data)
 	char *copy;
 	size_t n = 0;
 
-	if (!byteset_hits(&c->strip_bytes, data) && !byteset_hits(&c->stray_bytes, data))
+	bool strip = (it->flags & INTAKE_FILTER) != 0 && byteset_hits(&c->strip_bytes, data);
+
+	if (!strip && !byteset_hits(&c->stray_bytes, data))
 		return data;
 	copy = arena_alloc(it->scratch, data.len + 1);
 	for (size_t i = 0; i < data.len; i++) {
 		unsigned char b = (unsigned char)data.ptr[i];
 
-		if (!c->strip_bytes.has[b])
+		if (!strip || !c->strip_bytes.has[b])
 			copy[n++] = c->stray_bytes.has[b] ? ' ' : (char)b;
 	}
 	return str_from(copy, n);

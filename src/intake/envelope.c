@@ -221,8 +221,8 @@ void envelope_attr(struct intake *it, struct str data)
 		return;
 	}
 	if (++it->n_attrs > it->s->queue_file_attribute_count_limit) {
-		intake_warn(it, "too many attributes: %lld", (long long)it->n_attrs);
-		intake_fail(it, INTAKE_STAT_BAD, STR_EMPTY);
+		intake_bad(it, "attribute count exceeds limit %lld",
+			(long long)it->s->queue_file_attribute_count_limit);
 		return;
 	}
 	if (str_eq(name, STR("create_time")) || rcpt_attr(it, data, name, value) ||
@@ -237,7 +237,7 @@ void envelope_attr(struct intake *it, struct str data)
 
 /* ---- other records ---- */
 
-/* Old records that say what attributes say today. */
+/* Old records that say what attributes say today: the attribute's name, or NULL. */
 static const char *pseudo_attr(int type)
 {
 	switch (type) {
@@ -254,6 +254,15 @@ static const char *pseudo_attr(int type)
 	}
 }
 
+static void pseudo_record(struct intake *it, int type, const char *name, struct str data)
+{
+	if (rcpt_attr(it, data, str_of(name), data) || !check_attr(it, data, str_of(name), data))
+		return;
+	if (it->in_rcpts)
+		it->qmgr_opts |= REC_OPT_MIXED;
+	intake_put(it, type, data);
+}
+
 static void size_record(struct intake *it, struct str data)
 {
 	struct rec_size size;
@@ -263,14 +272,23 @@ static void size_record(struct intake *it, struct str data)
 		it->sendopts |= size.sendopts & ~(int64_t)SENDOPT_DERIVED;
 }
 
+/* Two delimiters of those that are allowed. */
+static bool verp_ok(const struct intake *it, struct str data)
+{
+	struct str allowed = str_of(it->s->verp_delimiter_filter);
+
+	return data.len == 2 && str_chr(allowed, data.ptr[0]) >= 0 &&
+	       str_chr(allowed, data.ptr[1]) >= 0;
+}
+
 static void verp_record(struct intake *it, struct str data)
 {
 	if (it->has_verp)
 		return;
 	if (it->sender.len == 0) {
 		intake_warn(it, "ignoring VERP request for null sender");
-	} else if (data.len != 2 || data.ptr[0] == '"' || data.ptr[1] == '"') {
-		intake_warn(it, "ignoring malformed VERP request: \"" STR_FMT "\"",
+	} else if (!verp_ok(it, data)) {
+		intake_warn(it, "ignoring bad VERP request: \"" STR_FMT "\"",
 			STR_ARG(str_head(data, 100)));
 	} else {
 		it->has_verp = true;
@@ -280,11 +298,11 @@ static void verp_record(struct intake *it, struct str data)
 
 static void flags_record(struct intake *it, struct str data)
 {
-	uint64_t flags;
+	uint64_t flags = 0;
 
 	if (num_u64(data, INT32_MAX, &flags) < 0 ||
 		(flags & ~(uint64_t)(INTAKE_HOLD | INTAKE_DISCARD)) != 0) {
-		intake_bad(it, "bad extra flags: " STR_FMT, STR_ARG(str_head(data, 100)));
+		intake_warn(it, "ignoring bad extra flags: 0x%llx", (unsigned long long)flags);
 		return;
 	}
 	intake_add_flags(it, (unsigned)flags);
@@ -330,7 +348,8 @@ void envelope_record(struct intake *it, int type, struct str data)
 		return;
 	}
 	if (pseudo != NULL) {
-		envelope_attr(it, arena_fmt(it->scratch, "%s=" STR_FMT, pseudo, STR_ARG(data)));
+		if (strchr(the_rcpt_types, type) == NULL || enter_rcpts(it))
+			pseudo_record(it, type, pseudo, data);
 		return;
 	}
 	if (strchr(the_rcpt_types, type) != NULL && !enter_rcpts(it))

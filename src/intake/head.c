@@ -115,7 +115,7 @@ static void study(struct intake *it, const struct header_def *def, struct str va
 	if ((def->flags & HDR_RESENT) != 0)
 		it->resent = true;
 	if (def->id == HDR_RECEIVED) {
-		if (++it->hops == it->s->hopcount_limit + 1) {
+		if (++it->hops == it->s->hopcount_limit) {
 			intake_warn(it, "message rejected: hopcount exceeded");
 			intake_fail(it, INTAKE_STAT_HOPS, STR_EMPTY);
 		}

@@ -101,6 +101,7 @@ struct intake_settings {
 	bool cleanup_replace_stray_cr_lf, smtputf8_enable;
 	bool tls_required_enable, requiretls_enable, requiretls_esmtp_header;
 	const char *non_empty_end_of_header_action;
+	const char *verp_delimiter_filter;
 	bool info_address_internal; /* info_log_address_format = internal */
 	const char *qmgr_path;      /* public/qmgr, triggered after a message; NULL: not */
 	intake_bounce_fn bounce;    /* for INTAKE_BOUNCE; NULL: the status is returned as it is */

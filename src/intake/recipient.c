@@ -101,6 +101,8 @@ void recipient_add(struct intake *it, struct str orig, struct str rcpt, struct s
 	it->has_rcpt = true;
 	buf_clear(&it->last_rcpt);
 	buf_put(&it->last_rcpt, str_head(rcpt, 1000));
+	if (str_has_8bit(rcpt) && it->s->smtputf8_enable && (it->flags & INTAKE_AUTOUTF8) != 0)
+		it->sendopts |= SENDOPT_SMTPUTF8_REQUESTED;
 	if (o.dsn_orcpt.len == 0)
 		o.dsn_orcpt = arena_fmt(it->scratch, "%s;" STR_FMT,
 			str_has_8bit(rcpt) && (it->sendopts & SENDOPT_SMTPUTF8_REQUESTED) != 0

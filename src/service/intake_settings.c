@@ -69,6 +69,7 @@ static const struct conf_var vars[] = {
 	CV_BOOL(S, requiretls_enable),
 	CV_BOOL(S, requiretls_esmtp_header),
 	CV_STR(S, non_empty_end_of_header_action),
+	CV_STR(S, verp_delimiter_filter),
 	CV_END,
 };
 

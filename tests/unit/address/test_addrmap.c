@@ -13,7 +13,7 @@ static const struct {
 	{ "inline:{{a+e@b.c=x@y.z}}", "a+e@b.c", "x@y.z|", true },
 	{ "inline:{{@b.c=@d.e}}", "a+e@b.c", "a+e@d.e|", true },
 	{ "inline:{{@b.c=@d.e}}", "a+e@b.c", "a+e@d.e|", false },
-	{ "inline:{{@b.c=x}}", "a+e@b.c", "x+e@example.org|", true },
+	{ "inline:{{@b.c=x}}", "a+e@b.c", "x@example.org|", true },
 	{ "inline:{{@b.c=@d.e}}", "a b@b.c", "a b@d.e|", true },
 	{ "inline:{{a@b.c=,}}", "a@b.c", "!", true },
 	{ "inline:{{a@b.c=x@y.z}}", "b@b.c", NULL, true },

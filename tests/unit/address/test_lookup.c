@@ -14,7 +14,7 @@ static const struct {
 } cases[] = {
 	{ "inline:{{a+x@b.c=1},{a@b.c=2}}", "a+x@b.c", "1", "" },
 	{ "inline:{{a@b.c=2},{@b.c=3}}", "a+x@b.c", "2", "x" },
-	{ "inline:{{@b.c=3}}", "a+x@b.c", "3", "x" },
+	{ "inline:{{@b.c=3}}", "a+x@b.c", "3", "" },
 	{ "inline:{{@b.c=3}}", "a@b.c", "3", "" },
 	{ "inline:{{a=4}}", "a@b.c", NULL, "" },
 	{ "inline:{{a+x=4},{a=5}}", "a+x@example.org", "4", "" },
