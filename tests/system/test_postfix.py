@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The postfix command: life of a system, directories, warnings, log rotation."""
+
+import os
+import stat
+
+import pytest
+
+from instance import wait_until
+
+MASTER = "postlog unix-dgram n - n - 1 postlogd\n"
+
+
+@pytest.fixture
+def system(mta):
+    """A configured system that was not started; postfix(command) gives (status, messages)."""
+    m = mta(start=False, master=MASTER)
+
+    def postfix(*args):
+        p = m.run("postfix", "-c", m.config, *args, check=False)
+        m.started = m.started or args[0] in ("start", "quick-start")
+        return p.returncode, p.stdout + p.stderr
+
+    m.postfix = postfix
+    return m
+
+
+def modes(m):
+    out = {}
+    for p in m.queue.iterdir():
+        if p.is_dir():
+            out[p.name] = stat.S_IMODE(p.stat().st_mode)
+    return out
+
+
+def test_life(system):
+    assert system.postfix("status")[0] == 1
+    status, text = system.postfix("stop")
+    assert status == 1 and "fatal: the Postfix mail system is not running" in text
+    assert system.postfix("start")[0] == 0
+    status, text = system.postfix("status")
+    assert status == 0 and f"the Postfix mail system is running: PID: {system.master_pid()}" in text
+    status, text = system.postfix("start")
+    assert status == 1 and "fatal: the Postfix mail system is already running" in text
+    assert system.postfix("reload")[0] == 0
+    system.wait_log(r"postfix-script\[\d+\]: refreshing the Postfix mail system")
+    system.wait_log(r"master\[\d+\]: reload -- version 3\.12")
+    assert system.postfix("stop")[0] == 0
+    assert system.postfix("status")[0] == 1
+    texts = [t for p, t in system.events("postfix-script")]
+    for want in ("starting the Postfix mail system", "stopping the Postfix mail system",
+                 "the Postfix mail system is not running"):
+        assert want in texts
+
+
+@pytest.mark.parametrize("command, word", [("abort", "aborting"), ("drain", "stopping")])
+def test_other_ends(system, command, word):
+    assert system.postfix("start")[0] == 0
+    status, text = system.postfix(command)
+    assert status == 0 and f"{word} the Postfix mail system" in text
+    wait_until(lambda: system.postfix("status")[0] == 1, "the system stops")
+
+
+def test_quick_stop_spares_the_next_checks(system):
+    assert system.postfix("start")[0] == 0
+    assert system.postfix("quick-stop")[0] == 0
+    assert (system.queue / "quick-start").exists()
+    (system.config / "main.cf").chmod(0o666)
+    status, text = system.postfix("start")
+    assert status == 0 and "writable" not in text
+    assert not (system.queue / "quick-start").exists()
+
+
+def test_directories(system):
+    assert system.postfix("check")[0] == 0
+    have = modes(system)
+    want = dict.fromkeys("active bounce corrupt defer deferred flush hold incoming journal private "
+                         "saved tlstrace trace".split(), 0o700)
+    want.update(maildrop=0o730, public=0o710, pid=0o755)
+    assert have == want
+    assert stat.S_IMODE((system.dir / "data").stat().st_mode) & 0o700 == 0o700
+    (system.queue / "active").chmod(0o777)
+    (system.config / "main.cf").chmod(0o666)
+    status, text = system.postfix("check")
+    assert status == 0
+    assert f"warning: group or other writable: {system.queue}/active" in text
+    assert f"warning: group or other writable: {system.config}/main.cf" in text
+    system.postfix("set-permissions")
+    assert modes(system) == want
+
+
+def test_settings_that_do_nothing(system):
+    system.setting(smtpd_bannner="x", sender_based_routing="no")
+    status, text = system.postfix("check")
+    assert status == 0
+    assert 'unused parameter: smtpd_bannner=x (did you mean "smtpd_banner"?)' in text
+    assert 'support for parameter "sender_based_routing" was removed' in text
+
+
+def test_bad_configuration(system):
+    (system.config / "master.cf").write_text("smtp inet n - q - - smtpd\n")
+    status, text = system.postfix("start")
+    assert status == 1
+    assert f'{system.config}/master.cf: line 1: field "chroot": bad value: "q"' in text
+    (system.config / "master.cf").write_text("")
+    status, text = system.postfix("start")
+    assert status == 1 and 'has no service "postlog unix-dgram"' in text
+
+
+@pytest.mark.parametrize("args, text", [
+    (["bogus"], "unknown command: 'bogus'"),
+    (["tls", "enable-client"], "'postfix tls' is not supported"),
+    (["upgrade-configuration"], "'postfix upgrade-configuration' is not supported"),
+    (["start", "now"], "usage: postfix"),
+    (["set-permissions", "mail_owner=x"], "mail_owner=x is not supported"),
+])
+def test_refuses(system, args, text):
+    status, out = system.postfix(*args)
+    assert status == 1 and text in out
+
+
+def test_logrotate(system):
+    assert system.postfix("start")[0] == 0
+    system.wait_log("daemon started")
+    assert system.postfix("logrotate")[0] == 0
+    wait_until(lambda: system.log_path.exists(), "a new log file")
+    assert [p for p in os.listdir(system.dir) if p.startswith("maillog.") and p.endswith(".gz")]
+    assert "daemon started" not in system.log()
