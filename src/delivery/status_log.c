@@ -165,7 +165,7 @@ int status_log_open(const struct queue_settings *q, struct str service, struct s
 	int fd = queue_open(q, service, id, O_RDWR, 0);
 	struct status_log *l;
 
-	if (fd == -EACCES || fd == -EROFS)
+	if (fd == -EACCES || fd == -EROFS || fd == -EPERM) /* EPERM: showq promised only to read */
 		fd = queue_open(q, service, id, O_RDONLY, 0);
 	if (fd < 0)
 		return fd;

@@ -148,6 +148,8 @@ class Instance:
             "biff": "no",
             "smtputf8_enable": "yes",
             "debug_peer_list": "",
+            # A field of 3.11 that Debian's 3.7 and today's log tools do not know.
+            "smtp_log_tls_feature_status": "no",
         }
 
     def _write(self):
