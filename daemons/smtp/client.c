@@ -122,10 +122,8 @@ static enum dns_filter filter_record(void *ctx, struct str text, struct why *why
 	case LOOKUP_FOUND:
 		break;
 	}
-	if (str_ieq(str_trim(buf_str(&v)), STR("IGNORE"))) {
-		log_info("ignoring DNS RR: " STR_FMT, STR_ARG(text));
+	if (str_ieq(str_trim(buf_str(&v)), STR("IGNORE")))
 		return DNS_FILTER_IGNORE;
-	}
 	log_warn("unknown DNS filter action: %s", buf_cstr(&v));
 	return DNS_FILTER_TEMPFAIL;
 }

@@ -21,6 +21,7 @@ struct route {
 	struct destination v[MAX_DESTS];
 	size_t n, i;
 	size_t sessions; /* for the current destination */
+	bool more_dests; /* another destination follows */
 };
 
 static bool session_limit_reached(const struct route *r)
@@ -82,8 +83,12 @@ static bool may_keep(const struct delivery *d, const struct session *s,
 static bool use_session(struct route *r, struct session *s, const struct destination *to)
 {
 	struct delivery *d = r->d;
+	int64_t max = d->c->p.mx_session_limit;
 	bool keep = may_keep(d, s, to);
 
+	/* The last session that may be had is as final as the last host. */
+	if (!r->more_dests && max > 0 && r->sessions + 1 >= (size_t)max)
+		d->last = true;
 	d->relay = arena_str(d->a, str_of(s->where_port));
 	d->reuse_count = s->reuse_count;
 	d->setup_done = msg_stats_now();
@@ -139,13 +144,9 @@ static void try_host(struct route *r, const struct destination *to, const struct
 static void try_hosts(struct route *r, const struct destination *to, const struct host_list *l)
 {
 	struct delivery *d = r->d;
-	bool more_dests = r->i + 1 < r->n && !l->is_own;
-
+	r->more_dests = r->i + 1 < r->n && !l->is_own;
 	for (size_t i = 0; i < l->n && d->left > 0 && !session_limit_reached(r); i++) {
-		int64_t max = d->c->p.mx_session_limit;
-		bool final_session = max > 0 && r->sessions + 1 >= (size_t)max;
-
-		d->last = !more_dests && (i + 1 == l->n || final_session);
+		d->last = !r->more_dests && i + 1 == l->n;
 		try_host(r, to, &l->v[i]);
 		/* A host that says no for good speaks for its destination. */
 		if (d->left > 0 && d->why_hard && !str_eq(d->why.status, STR("5.6.7")))
@@ -162,7 +163,8 @@ static void try_unix(struct route *r, const struct destination *to)
 	h.addr.len = sizeof(h.addr.un);
 	if (to->name.len < sizeof(h.addr.un.sun_path))
 		memcpy(h.addr.un.sun_path, to->name.ptr, to->name.len);
-	d->last = r->i + 1 == r->n;
+	r->more_dests = r->i + 1 < r->n;
+	d->last = !r->more_dests;
 	try_host(r, to, &h);
 }
 
@@ -175,6 +177,7 @@ static bool try_destination(struct route *r, const struct destination *to)
 	struct dsn dsn;
 
 	r->sessions = 0;
+	r->more_dests = true; /* its hosts have not been looked up yet */
 	d->last = false;
 	if (try_cached(r, to, NULL) && d->left == 0)
 		return false;
@@ -197,7 +200,7 @@ static bool try_destination(struct route *r, const struct destination *to)
 	d->why = dsn;
 	d->why_hard = st != HOSTS_SOFT;
 	if (to->is_fallback && d->why_hard) {
-		log_warn("fallback relay configuration problem: " STR_FMT, STR_ARG(dsn.reason));
+		log_warn("%s_fallback_relay configuration problem", d->c->lmtp ? "lmtp" : "smtp");
 		d->why.status = STR("4.3.5");
 		d->why_hard = false;
 	}

@@ -157,10 +157,11 @@ static void by_mx(struct finder *f)
 	struct dns_answer ans;
 	struct why why = { 0 };
 	struct str domain = f->d->name;
+	bool some_soft = false;
 	enum dns_status st = dns_lookup(f->c->dns, domain, DNS_MX, f->a, &ans, &why);
 
-	if (st == DNS_NODATA || (st != DNS_OK && st != DNS_NXDOMAIN && st != DNS_NULLMX &&
-					f->c->p.ignore_mx_lookup_error)) {
+	if (st == DNS_NODATA || st == DNS_NXDOMAIN ||
+		(st != DNS_OK && st != DNS_NULLMX && f->c->p.ignore_mx_lookup_error)) {
 		(void)add_host(f, domain, 0);
 		return;
 	}
@@ -169,11 +170,13 @@ static void by_mx(struct finder *f)
 		return;
 	}
 	for (struct dns_rr *rr = ans.rr; rr != NULL; rr = rr->next)
-		(void)add_host(f, rr->target, rr->pref);
+		if (add_host(f, rr->target, rr->pref) == 0 && !f->hard)
+			some_soft = true;
 	if (f->n > 0)
 		return;
 	log_warn("no MX host for " STR_FMT " has a valid address record", STR_ARG(domain));
-	if (f->hard && f->c->p.defer_if_no_mx_address_found) {
+	/* One host that might have an address is reason enough to try again. */
+	if (f->hard && (some_soft || f->c->p.defer_if_no_mx_address_found)) {
 		f->hard = false;
 		f->dsn.status = STR("4.4.4");
 	}
