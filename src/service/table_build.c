@@ -22,17 +22,23 @@ static void become(const struct stat *st)
 		log_fatal("become uid %u gid %u: %s", st->st_uid, st->st_gid, strerror(errno));
 }
 
-void table_tool_become_owner(const struct table_tool *t, const char *path)
+/* `st` NULL: nobody's file, root stays root. */
+static void become_owner(const struct table_tool *t, const struct stat *st)
 {
-	struct stat st;
-
 	if (t->opt.keep_root || getuid() != 0)
 		return;
 	/* Several tables may have several owners. */
 	if (seteuid(0) < 0 || setegid(0) < 0)
 		log_fatal("become root: %s", strerror(errno));
-	if (stat(path, &st) == 0 && st.st_uid != 0)
-		become(&st);
+	if (st != NULL && st->st_uid != 0)
+		become(st);
+}
+
+void table_tool_become_owner(const struct table_tool *t, const char *path)
+{
+	struct stat st;
+
+	become_owner(t, stat(path, &st) == 0 ? &st : NULL);
 }
 
 /* A database that root owns where others can replace it serves whoever may do that. */
@@ -51,7 +57,7 @@ static void warn_unsafe(const char *path)
 			st.st_uid);
 }
 
-/* The source, open, and what a new database inherits from it. */
+/* The source, open, and what a new database inherits from it; we are its owner afterwards. */
 static void open_source(const struct table_tool *t, const char *path, struct textfile *ret,
 	mode_t *ret_mode)
 {
@@ -66,14 +72,17 @@ static void open_source(const struct table_tool *t, const char *path, struct tex
 		log_fatal("open %s: %s", path, strerror(errno));
 	if (fstat(fd, &st) < 0)
 		log_fatal("fstat %s: %s", path, strerror(errno));
-	if (!t->opt.incremental && !S_ISREG(st.st_mode))
-		log_fatal("%s is not a regular file", path);
 	if (!t->opt.incremental && !t->opt.default_mode)
 		*ret_mode = 0600 | (st.st_mode & 0044);
 	if (textfile_from_fd(ret, fd, path, &why) < 0)
 		log_fatal("%s", why.text);
 	if (fd != STDIN_FILENO)
 		fd_close(fd);
+	/* The owner of the file that was read, whatever its name says by now. */
+	if (t->opt.incremental)
+		table_tool_become_owner(t, path);
+	else
+		become_owner(t, &st);
 }
 
 static void put_lines(const struct table_tool *t, struct textfile *f, const char *path,
@@ -124,7 +133,6 @@ void table_tool_build(const struct table_tool *t, struct str spec)
 	mode_t mode;
 
 	open_source(t, path, &f, &mode);
-	table_tool_become_owner(t, path);
 	(void)umask(022);
 	block_signals();
 

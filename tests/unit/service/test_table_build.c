@@ -16,7 +16,7 @@ static void test_build(void **state)
 	TT_RUN("", 0, "", NULL, "-fw", "lmdb:tt-src");
 	TT_RUN("", 0, "B=2\na=1\n", NULL, "-s", "lmdb:tt-src");
 	TT_RUN("", 1, "", "fatal: open tt-none: No such file or directory", "lmdb:tt-none");
-	TT_RUN("", 1, "", "is not a regular file", "lmdb:/dev/null");
+	TT_RUN("", 1, "", "Is a directory", "lmdb:tt-conf");
 	TT_RUN("", 1, "", "inline does not support bulk-mode creation", "inline:tt-src");
 	(void)unlink("tt-src.lmdb");
 	(void)unlink("tt-src.cdb");
