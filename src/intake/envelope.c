@@ -220,13 +220,15 @@ void envelope_attr(struct intake *it, struct str data)
 			STR_ARG(name));
 		return;
 	}
+	/* What belongs to a recipient is bounded by the number of recipients. */
+	if (str_eq(name, STR("create_time")) || rcpt_attr(it, data, name, value))
+		return;
 	if (++it->n_attrs > it->s->queue_file_attribute_count_limit) {
 		intake_bad(it, "attribute count exceeds limit %lld",
 			(long long)it->s->queue_file_attribute_count_limit);
 		return;
 	}
-	if (str_eq(name, STR("create_time")) || rcpt_attr(it, data, name, value) ||
-		!check_attr(it, data, name, value))
+	if (!check_attr(it, data, name, value))
 		return;
 	if (it->in_rcpts)
 		it->qmgr_opts |= REC_OPT_MIXED;
