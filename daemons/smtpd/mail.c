@@ -13,7 +13,7 @@ bool address_is_bad(struct session *s, struct str internal)
 {
 	struct resolve_reply to;
 
-	router_resolve(s->p->router, STR_EMPTY, internal, s->scratch, &to);
+	router_resolve_raw(s->p->router, STR_EMPTY, internal, s->scratch, &to);
 	return (to.flags & RESOLVE_ERROR) != 0;
 }
 

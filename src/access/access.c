@@ -360,7 +360,7 @@ static void legacy_relay(struct eval *ev)
 	if (!ev->a->s.relay_restrictions_legacy || ev->rq->sasl_username.len > 0 ||
 		match_client(ev->a->mynetworks, ev->rq->name, ev->rq->addr, &why) == LOOKUP_FOUND)
 		return;
-	router_resolve(ev->a->s.router, ev->rq->sender, ev->rq->recipient, ev->scratch, &to);
+	router_resolve_raw(ev->a->s.router, ev->rq->sender, ev->rq->recipient, ev->scratch, &to);
 	(void)none;
 	if (!(to.flags & (RESOLVE_LOCAL | RESOLVE_ALIAS | RESOLVE_VIRTUAL | RESOLVE_RELAY)) ||
 		((to.flags & RESOLVE_ROUTED) && !(to.flags & RESOLVE_LOCAL)))

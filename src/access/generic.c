@@ -101,8 +101,8 @@ bool access_resolve(struct eval *ev, struct str address, struct resolve_reply *r
 {
 	struct why why;
 
-	router_resolve(ev->a->s.router, ev->rq->has_sender ? ev->rq->sender : STR_EMPTY, address,
-		ev->scratch, ret);
+	router_resolve_raw(ev->a->s.router, ev->rq->has_sender ? ev->rq->sender : STR_EMPTY,
+		address, ev->scratch, ret);
 	if (!(ret->flags & RESOLVE_FAIL))
 		return true;
 	(void)why_set(&why, 0, "address resolver failure for \"" STR_FMT "\"", STR_ARG(address));

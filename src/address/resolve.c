@@ -242,3 +242,15 @@ void router_resolve(const struct router *r, struct str sender, struct str recipi
 	if (r->cache != NULL && !(ret->flags & RESOLVE_FAIL) && router_changed(r) == NULL)
 		resolve_cache_put(r->cache, sender, recipient, ret);
 }
+
+void router_resolve_raw(const struct router *r, struct str sender, struct str recipient,
+	struct arena *a, struct resolve_reply *ret)
+{
+	struct buf b = BUF(2 * recipient.len + BUF_SMALL);
+
+	if (router_rewrite_internal(r, REWRITE_LOCAL, recipient, &b) == 0)
+		router_resolve(r, sender, buf_str(&b), a, ret);
+	else
+		router_resolve(r, sender, recipient, a, ret);
+	buf_done(&b);
+}

@@ -102,6 +102,17 @@ struct resolve_reply {
 void router_resolve(const struct router *r, struct str sender, struct str recipient,
 	struct arena *a, struct resolve_reply *ret);
 /**
+ * As router_resolve, for a recipient as a client gave it: it is brought into standard form first
+ * (local context), as it will be when the message is stored.
+ *
+ * @param sender      internal form, for sender-dependent routing
+ * @param recipient   internal form
+ * @param a           owns *ret
+ * @param ret         as for router_resolve
+ */
+void router_resolve_raw(const struct router *r, struct str sender, struct str recipient,
+	struct arena *a, struct resolve_reply *ret);
+/**
  * Is a domain, or address literal in brackets, this host's (mydestination, inet_interfaces,
  * proxy_interfaces)? TEMPFAIL when a table of mydestination fails.
  */

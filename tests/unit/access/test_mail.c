@@ -11,7 +11,7 @@ static void test_tables(void **state)
 		{ "check_sender_access inline:{<>=REJECT}",
 			"554 5.7.1 <>: Sender address rejected: Access denied", .sender = "" },
 		{ "check_sender_access inline:{<>=REJECT}", "" },
-		{ "check_sender_access inline:{s@mx.example.org=REJECT}",
+		{ "check_sender_access inline:{s@example.org=REJECT}",
 			"554 5.7.1 <s>: Sender address rejected: Access denied", .sender = "s" },
 		{ "check_recipient_access inline:{u@b.c=REJECT}",
 			"554 5.7.1 <u%b.c@example.org>: Recipient address rejected: Access denied",

@@ -124,6 +124,38 @@ static void test_settings(void **state)
 		"do not list domain vmb.test in BOTH virtual_alias_domains and virtual_mailbox_domains");
 }
 
+/* What a client says is completed before it is resolved. */
+static void test_raw(void **state)
+{
+	static const struct {
+		const char *in, *want;
+		unsigned flags;
+	} cases[] = {
+		{ "u", "u@origin.test", RESOLVE_DEFAULT },
+		{ "u%b.c", "u@b.c", RESOLVE_DEFAULT },
+		{ "u@localhost", "u@localhost", RESOLVE_LOCAL },
+		{ "", "MAILER-DAEMON@mx.example.org", RESOLVE_LOCAL },
+	};
+	struct router_settings s = world();
+	struct router *r;
+
+	(void)state;
+	s.myorigin = "origin.test";
+	r = world_router(&s);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct arena *a = arena_new(0);
+		struct resolve_reply reply;
+
+		router_resolve_raw(r, STR_EMPTY, str_of(cases[i].in), a, &reply);
+		if (!str_eq(reply.recipient, str_of(cases[i].want)) ||
+			reply.flags != cases[i].flags)
+			fail_msg("%s: " STR_FMT " %u", cases[i].in, STR_ARG(reply.recipient),
+				reply.flags);
+		arena_free(a);
+	}
+	router_free(r);
+}
+
 #define LATER "error|4.3.0 address resolver failure|"
 
 static void test_failing(void **state)
@@ -154,6 +186,7 @@ int main(void)
 		cmocka_unit_test(test_classes),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_settings),
+		cmocka_unit_test(test_raw),
 		cmocka_unit_test(test_failing),
 	};
 
