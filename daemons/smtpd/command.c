@@ -149,10 +149,12 @@ static bool in_list(const struct match_list *list, struct str word)
 /* Web browsers, mail headers and other things that do not speak SMTP (threats S18). */
 static bool is_forbidden(struct session *s, struct str word)
 {
+	_cleanup_buf_ struct buf shown = BUF(BUF_SMALL);
+
 	if (!smtp_looks_like_header(word) && !in_list(s->p->forbidden, word))
 		return false;
-	log_warn("non-SMTP command from " STR_FMT ": " STR_FMT, STR_ARG(s->peer.namaddr),
-		STR_ARG(str_head(str_rtrim(buf_str(&s->line)), SHOWN)));
+	text_escape(&shown, str_head(str_rtrim(buf_str(&s->line)), SHOWN));
+	log_warn("non-SMTP command from " STR_FMT ": %s", STR_ARG(s->peer.namaddr), buf_cstr(&shown));
 	reply(s, "221 2.7.0 Error: I can break rules, too. Goodbye.");
 	return true;
 }

@@ -32,17 +32,23 @@ static void say_text(const struct act *c, const char *word, const char *verb)
 			c->class, verb);
 }
 
-/* Actions on the message mean nothing at some places. */
+/* Actions on the message need a message, and a queue file that will be ours. */
 static bool can_act(const struct act *c, const char *action)
 {
 	const struct access_settings *s = &c->ev->a->s;
 
-	if (s->no_actions || c->ev->point == ACCESS_ETRN || c->ev->rewrite) {
+	if (c->ev->point == ACCESS_ETRN) {
+		note(s->log, NOTE_WARN,
+			"access table %s: action %s is unavailable in smtpd_etrn_restrictions",
+			c->table, action);
+		return false;
+	}
+	if (s->no_actions || c->ev->rewrite) {
 		note(s->log, NOTE_WARN, "access table %s: action %s is always skipped here",
 			c->table, action);
 		return false;
 	}
-	if (c->ev->point == ACCESS_CONNECT || c->ev->point == ACCESS_HELO) {
+	if (!c->ev->rq->has_sender) {
 		note(s->log, NOTE_WARN,
 			"access table %s: with smtpd_delay_reject=no, action %s is always skipped in "
 			"Client host or Helo command restrictions",

@@ -299,7 +299,10 @@ def read_reply(f):
     """One whole SMTP reply, lines joined by newline; '' at end of file."""
     lines = []
     while True:
-        line = f.readline()
+        try:
+            line = f.readline()
+        except ConnectionResetError:  # closed before it had read all that we sent
+            line = b""
         if not line:
             return "\n".join(lines)
         lines.append(line.decode("utf-8", "replace").rstrip("\r\n"))

@@ -138,10 +138,12 @@ static void test_impossible(void **state)
 	s.smtpd_end_of_data_restrictions = "check_client_access inline:{{host.test=PREPEND A: b}}";
 	rig_start(&g, s);
 	rq.stage = "CONNECT";
+	rq.has_sender = rq.has_recipient = false;
 	assert_string_equal(rig_ask(&g, ACCESS_CONNECT, &rq), "");
 	assert_false(g.st.actions.hold);
 	assert_non_null(strstr(buf_cstr(&rig_log),
 		"with smtpd_delay_reject=no, action HOLD is always skipped"));
+	rq = rig_request();
 	rq.stage = "END-OF-MESSAGE";
 	assert_string_equal(rig_ask(&g, ACCESS_END_OF_DATA, &rq), "");
 	assert_int_equal(g.st.actions.prepend.n, 0);
