@@ -26,8 +26,9 @@ struct conn {
 	ev_timer timer;
 	struct buf in;
 	struct buf out;
-	usec_t answer; /* time limit once everything was sent */
-	bool freed;    /* while a callback is on the stack */
+	usec_t answer;    /* time limit once everything was sent */
+	bool send_failed; /* the peer has gone without reading what was sent */
+	bool freed;       /* while a callback is on the stack */
 	bool in_call;
 };
 
@@ -197,7 +198,7 @@ static void on_readable(struct conn *c)
 			return;
 		}
 		if (n <= 0) {
-			fail(c, n == 0 ? -ENODATA : -errno);
+			fail(c, c->send_failed ? -EPIPE : n == 0 ? -ENODATA : -errno);
 			return;
 		}
 		c->in.len += (size_t)n;
@@ -277,8 +278,10 @@ void conn_send(struct conn *c, struct str data)
 {
 	buf_put(&c->out, data);
 	/* An error shows up when the loop reads; closed() must not be called from here. */
-	if (flush(c) < 0)
+	if (flush(c) < 0) {
+		c->send_failed = true;
 		buf_clear(&c->out);
+	}
 }
 
 void conn_timeout(struct conn *c, usec_t take, usec_t answer)

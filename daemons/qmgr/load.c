@@ -26,6 +26,7 @@
 struct load {
 	struct job job;
 	struct qmgr *q;
+	struct routing *routing;
 	char id[QUEUE_ID_MAX + 1];
 	const char *from;
 	bool ignore_time, flush;
@@ -36,6 +37,7 @@ struct load {
 struct more {
 	struct job job;
 	struct qmgr *q;
+	struct routing *routing;
 	struct message *m;
 	size_t max;
 	int err;
@@ -162,7 +164,7 @@ static struct message *read_message(struct load *l, struct queue_message *f)
 	}
 	take_hints(l, m, f);
 	if (!m->bounce_now)
-		route_recipients(l->q, m, m->arena, true);
+		route_recipients(l->q, l->routing->router, m, m->arena, true);
 	if (m->routes != NULL)
 		discard_double_bounce(l, m, f);
 	return m;
@@ -208,6 +210,7 @@ static void load_done(struct job *j)
 	struct qmgr *q = l->q;
 
 	(void)map_remove(q->loading, str_of(l->id));
+	routing_drop(l->routing);
 	if (l->m != NULL)
 		active_add(q, l->m);
 	free(l);
@@ -232,6 +235,7 @@ void load_message(struct qmgr *q, struct str id, const char *from, bool ignore_t
 	l = mem_new(struct load);
 	l->job = (struct job){ .run = run_load, .done = load_done };
 	l->q = q;
+	l->routing = routing_take(q);
 	(void)memcpy(l->id, id.ptr, id.len);
 	l->from = from;
 	l->ignore_time = ignore_time;
@@ -253,7 +257,7 @@ static void run_more(struct job *j)
 	m->batch = arena_new(ARENA_LIMIT);
 	w->err = envelope_more(f, &m->env, w->max, m->batch, &m->rcpts, &w->why);
 	if (w->err == 0)
-		route_recipients(w->q, m, m->batch, false);
+		route_recipients(w->q, w->routing->router, m, m->batch, false);
 }
 
 static void more_done(struct job *j)
@@ -262,6 +266,7 @@ static void more_done(struct job *j)
 
 	if (w->err < 0)
 		log_warn("%s: %s", w->m->id, w->why.text);
+	routing_drop(w->routing);
 	active_continue(w->q, w->m, w->err);
 	free(w);
 }
@@ -274,6 +279,7 @@ void load_more(struct qmgr *q, struct message *m)
 	m->rcpts = (struct rcpt_batch){ 0 };
 	w->job = (struct job){ .run = run_more, .done = more_done };
 	w->q = q;
+	w->routing = routing_take(q);
 	w->m = m;
 	w->max = load_limit(q);
 	pool_submit(q->pool, &w->job);

@@ -104,18 +104,13 @@ static void trigger(struct service_ctx *ctx, struct str request)
 		active_pump(q);
 }
 
-/* A changed table ends the process between two events; nothing is lost by that. */
 static int before_wait(struct service_ctx *ctx)
 {
 	struct qmgr *q = ctx->user;
 	usec_t now = clock_now();
 	usec_t next = sched_next_event(&q->sched, now);
-	const char *changed = router_changed(q->router);
 
-	if (changed != NULL) {
-		log_info("table %s has changed -- restarting", changed);
-		service_end(ctx, NULL);
-	}
+	routing_refresh(q);
 	ev_timer_stop(q->loop, &the_sched_timer);
 	if (next == USEC_NEVER)
 		return -1;

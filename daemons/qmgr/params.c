@@ -3,11 +3,15 @@
  * qmgr/params.c — what main.cf says: the daemon's own parameters, per-transport ones, the router.
  */
 #include <errno.h>
+#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "log/log.h"
 #include "qmgr.h"
 #include "service/router_settings.h"
+
+/* Tables are looked at this often for changes. */
+#define TABLE_CHECK_TIME USEC_PER_SEC
 
 const struct conf_var qmgr_vars[] = {
 	CV_STR(struct qmgr_conf, hash_queue_names),
@@ -115,29 +119,89 @@ int qmgr_params(const struct qmgr *q, struct str t, struct sched_params *ret, st
 	return r;
 }
 
-static int configure_router(struct qmgr *q, struct why *why)
+static int open_routing(struct qmgr *q, struct routing **ret, struct why *why)
 {
-	struct router_conf *rc = mem_new(struct router_conf);
-	struct report_settings rs = {
+	struct routing *n = mem_new(struct routing);
+	int r;
+
+	n->users = 1;
+	r = router_new(&q->router_conf->s, &n->router, why);
+	if (r < 0)
+		routing_drop(n);
+	else
+		*ret = n;
+	return r;
+}
+
+struct routing *routing_take(struct qmgr *q)
+{
+	q->routing->users++;
+	return q->routing;
+}
+
+void routing_drop(struct routing *r)
+{
+	if (--r->users > 0)
+		return;
+	router_free(r->router);
+	free(r);
+}
+
+/* In a chroot tables are out of reach: there / and . are the queue directory. */
+static bool is_jailed(void)
+{
+	struct stat root;
+	struct stat here;
+
+	return stat("/", &root) < 0 || stat(".", &here) < 0 ||
+	       (root.st_ino == here.st_ino && root.st_dev == here.st_dev);
+}
+
+void routing_refresh(struct qmgr *q)
+{
+	usec_t now = clock_now();
+	struct routing *fresh;
+	const char *table;
+	struct why why;
+
+	if (q->tables_checked != 0 && now < q->tables_checked + TABLE_CHECK_TIME)
+		return;
+	q->tables_checked = now;
+	table = router_changed(q->routing->router);
+	if (table == NULL)
+		return;
+	if (is_jailed()) {
+		log_info("table %s has changed -- restarting", table);
+		service_end(q->ctx, NULL);
+		return;
+	}
+	log_info("table %s has changed -- opening it anew", table);
+	if (open_routing(q, &fresh, &why) < 0) {
+		log_warn("%s", why.text);
+		return;
+	}
+	routing_drop(q->routing);
+	q->routing = fresh;
+}
+
+static int configure_report(struct qmgr *q, struct why *why)
+{
+	const struct report_settings rs = {
 		.delivery_status_filter = "",
 		.fast_flush_domains = "",
 		.info_address_internal = strcmp(q->conf.info_log_address_format, "internal") == 0,
 		.delay_logging_resolution_limit = q->conf.delay_logging_resolution_limit,
-		.tables = &rc->tables,
+		.tables = &q->router_conf->tables,
 		.log = &log_notes,
 	};
-	int r = router_settings_from_conf(q->ctx->conf, &log_notes, rc, why);
 
-	if (r == 0)
-		r = router_new(&rc->s, &q->router, why);
-	if (r == 0)
-		r = report_conf_new(&rs, &q->report, why);
-	return r;
+	return report_conf_new(&rs, &q->report, why);
 }
 
 int qmgr_configure(struct qmgr *q, struct why *why)
 {
 	const struct qmgr_conf *c = &q->conf;
+	int r;
 
 	if (c->minimal_backoff_time > c->maximal_backoff_time)
 		return why_set(why, -EINVAL,
@@ -149,5 +213,9 @@ int qmgr_configure(struct qmgr *q, struct why *why)
 		.hash_depth = (unsigned)c->hash_queue_depth,
 		.long_ids = c->enable_long_queue_ids,
 	};
-	return configure_router(q, why);
+	q->router_conf = mem_new(struct router_conf);
+	r = router_settings_from_conf(q->ctx->conf, &log_notes, q->router_conf, why);
+	if (r == 0)
+		r = open_routing(q, &q->routing, why);
+	return r < 0 ? r : configure_report(q, why);
 }

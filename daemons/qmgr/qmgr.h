@@ -58,6 +58,7 @@ struct qmgr_conf {
 #define RETRY_TRANSPORT "retry"
 
 struct message;
+struct router_conf;
 
 /** One delivery request to be. */
 struct request {
@@ -102,12 +103,20 @@ struct scan {
 	bool again, again_ignore_time, again_flush; /* another one was asked for meanwhile */
 };
 
+/** A router with its tables; replaced as a whole when a table has changed. */
+struct routing {
+	struct router *router;
+	size_t users; /* jobs under way that hold it, and one when it is current */
+};
+
 struct qmgr {
 	struct qmgr_conf conf;
 	struct service_ctx *ctx;
 	struct ev_loop *loop;
 	struct pool *pool;
-	struct router *router;
+	struct router_conf *router_conf;
+	struct routing *routing; /* current one */
+	usec_t tables_checked;
 	struct report_conf *report;
 	struct queue_settings queues;
 	struct strv hashed;
@@ -131,6 +140,11 @@ _must_use_ int qmgr_params(const struct qmgr *q, struct str transport, struct sc
 /** Router and settings from the configuration, before the jail: 0 or negative errno. */
 _must_use_ int qmgr_configure(struct qmgr *q, struct why *why);
 extern const struct conf_var qmgr_vars[];
+/** Take the current routing for a job; give it back when the job is done. */
+struct routing *routing_take(struct qmgr *q);
+void routing_drop(struct routing *r);
+/** When a table has changed, open all anew; where that cannot work (chroot), ask for a restart. */
+void routing_refresh(struct qmgr *q);
 
 /* scan.c */
 /** Ask for a scan; one that runs is repeated. */
@@ -150,7 +164,8 @@ size_t load_limit(const struct qmgr *q);
 
 /* route.c */
 /** Route the recipients of a message. In a worker thread. */
-void route_recipients(const struct qmgr *q, struct message *m, struct arena *a, bool first);
+void route_recipients(const struct qmgr *q, const struct router *router, struct message *m,
+	struct arena *a, bool first);
 
 /* active.c */
 /** An address as info_log_address_format wants it; may use `b`. */

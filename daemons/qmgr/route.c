@@ -39,15 +39,15 @@ static bool is_double_bounce(const struct qmgr *q, const struct resolve_reply *r
 	return (reply->flags & RESOLVE_LOCAL) != 0 && str_ieq(local, name);
 }
 
-static void route_one(const struct qmgr *q, const struct message *m, struct str address,
-	struct arena *a, struct route *r)
+static void route_one(const struct qmgr *q, const struct router *router, const struct message *m,
+	struct str address, struct arena *a, struct route *r)
 {
 	const struct envelope *e = &m->env;
 	bool probe = (e->trace_flags & (REQUEST_MTA_VRFY | REQUEST_USR_VRFY)) != 0;
 	struct str filter = e->filter.len > 0 ? e->filter : e->inspector;
 	struct resolve_reply reply = { 0 };
 
-	router_resolve(q->router, e->sender, address, a, &reply);
+	router_resolve(router, e->sender, address, a, &reply);
 	r->address = reply.recipient.len > 0 ? reply.recipient : address;
 	if (m->force_expired) {
 		r->transport = STR(RETRY_TRANSPORT);
@@ -69,7 +69,8 @@ static void route_one(const struct qmgr *q, const struct message *m, struct str 
 }
 
 /* A redirected message goes to one address, once: the other recipients are passed over. */
-static void route_redirect(const struct qmgr *q, struct message *m, struct arena *a, bool first)
+static void route_redirect(const struct qmgr *q, const struct router *router, struct message *m,
+	struct arena *a, bool first)
 {
 	for (size_t i = 0; i < m->rcpts.n; i++)
 		m->routes[i].discard = true;
@@ -80,20 +81,21 @@ static void route_redirect(const struct qmgr *q, struct message *m, struct arena
 		_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
 		struct str to = m->env.redirect;
 
-		if (router_rewrite_internal(q->router, REWRITE_LOCAL, to, &b) == 0 && b.len > 0)
+		if (router_rewrite_internal(router, REWRITE_LOCAL, to, &b) == 0 && b.len > 0)
 			to = arena_str(a, buf_str(&b));
 		m->routes[0] = (struct route){ 0 };
-		route_one(q, m, to, a, &m->routes[0]);
+		route_one(q, router, m, to, a, &m->routes[0]);
 	}
 }
 
-void route_recipients(const struct qmgr *q, struct message *m, struct arena *a, bool first)
+void route_recipients(const struct qmgr *q, const struct router *router, struct message *m,
+	struct arena *a, bool first)
 {
 	m->routes = arena_array(a, MAX(m->rcpts.n, (size_t)1), sizeof(*m->routes));
 	if (m->env.redirect.len > 0) {
-		route_redirect(q, m, a, first);
+		route_redirect(q, router, m, a, first);
 		return;
 	}
 	for (size_t i = 0; i < m->rcpts.n; i++)
-		route_one(q, m, m->rcpts.v[i].address, a, &m->routes[i]);
+		route_one(q, router, m, m->rcpts.v[i].address, a, &m->routes[i]);
 }
