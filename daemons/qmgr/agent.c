@@ -237,7 +237,7 @@ static void on_closed(struct conn *c, int err)
 		throttle(all, "unknown mail transport error");
 		active_divert(q, r, STR("4.3.0"), STR("unknown mail transport error"));
 	}
-	agent_pump(q, all->t);
+	active_pump(q);
 }
 
 static const struct conn_ops agent_ops = {
