@@ -2,6 +2,8 @@
 /* What is this host's. */
 #include "world.h"
 
+#include <pthread.h>
+
 static void test_local(void **state)
 {
 	static const struct {
@@ -35,9 +37,56 @@ static void test_local(void **state)
 	router_free(r);
 }
 
+struct worker {
+	pthread_t thread;
+	const struct router *r;
+	unsigned seed, wrong;
+};
+
+/* Ask for the same few hundred addresses in another order than the others. */
+static void *resolve_many(void *arg)
+{
+	struct worker *w = arg;
+
+	for (unsigned i = 0; i < 2000; i++) {
+		unsigned n = (i * 7 + w->seed * 13) % 300;
+		struct arena *a = arena_new(0);
+		struct str rcpt = arena_fmt(a, "u%u@%s", n, n % 3 == 0 ? "example.org" : "b.c");
+		struct resolve_reply reply;
+
+		router_resolve(w->r, STR_EMPTY, rcpt, a, &reply);
+		w->wrong += !str_eq(reply.recipient, rcpt) ||
+			    reply.flags != (n % 3 == 0 ? RESOLVE_LOCAL : RESOLVE_DEFAULT);
+		arena_free(a);
+	}
+	return NULL;
+}
+
+static void test_threads(void **state)
+{
+	struct router_settings s = world();
+	struct worker w[4];
+	struct router *r;
+
+	(void)state;
+	s.cache_size = 64;
+	s.transport_maps = "inline:{{d.e=x:}}";
+	r = world_router(&s);
+	for (unsigned i = 0; i < ARRAY_LEN(w); i++) {
+		w[i] = (struct worker){ .r = r, .seed = i };
+		assert_int_equal(pthread_create(&w[i].thread, NULL, resolve_many, &w[i]), 0);
+	}
+	for (unsigned i = 0; i < ARRAY_LEN(w); i++) {
+		assert_int_equal(pthread_join(w[i].thread, NULL), 0);
+		assert_int_equal(w[i].wrong, 0);
+	}
+	router_free(r);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_local) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_local),
+		cmocka_unit_test(test_threads) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
