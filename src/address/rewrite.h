@@ -22,8 +22,8 @@ struct router_settings {
 	bool append_at_myorigin, append_dot_mydomain, swap_bangpath, allow_percent_hack;
 	const char *remote_header_rewrite_domain;
 	bool resolve_dequoted_address, resolve_null_domain, resolve_numeric_domain, allow_min_user;
-	const char *virtual_alias_domains, *virtual_alias_maps;
-	const char *virtual_mailbox_domains, *virtual_mailbox_maps;
+	const char *virtual_alias_domains;
+	const char *virtual_mailbox_domains;
 	const char *relay_domains;
 	const char *local_transport, *virtual_transport, *relay_transport, *default_transport,
 		*error_transport;
