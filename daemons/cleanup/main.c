@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 
+#include "intake/recread.h"
 #include "ipc/attr.h"
 #include "log/log.h"
 #include "sandbox/sandbox.h"
@@ -53,40 +54,6 @@ static int read_flags(struct service_client *client, unsigned *ret)
 	return r;
 }
 
-/* A record that is not whole in the stream's buffer. */
-static int read_slowly(struct stream *s, struct buf *b)
-{
-	size_t len = 0;
-	int type = stream_getc(s);
-	char *p;
-	int r;
-
-	if (type <= 0)
-		return type == 0 ? -EBADMSG : type;
-	for (unsigned shift = 0;; shift += 7) {
-		int c = shift < 28 ? stream_getc(s) : -EBADMSG;
-
-		if (c < 0)
-			return c == -ENODATA ? -EPIPE : c;
-		len |= (size_t)(c & 0x7f) << shift;
-		if ((c & 0x80) == 0)
-			break;
-	}
-	buf_clear(b);
-	if (len > RECORD_MAX)
-		return -EMSGSIZE;
-	r = buf_reserve(b, len + 1);
-	if (r < 0)
-		return r;
-	p = b->ptr;
-	r = len == 0 ? 0 : stream_read(s, p, len);
-	if (r < 0)
-		return r == -ENODATA ? -EPIPE : r;
-	b->len = len;
-	b->ptr[len] = '\0';
-	return type;
-}
-
 /* Feed records up to E: 0; -ENODATA the client left; another error of stream or format. */
 static int feed(struct stream *s, struct intake *it)
 {
@@ -95,25 +62,13 @@ static int feed(struct stream *s, struct intake *it)
 
 	while (type != REC_END) {
 		struct str data;
-		ssize_t n;
 
-		int r = stream_fill(s);
-
-		if (r < 0)
-			return r;
-		n = rec_get(stream_buffered(s), RECORD_MAX, &type, &data);
-		if (n < 0)
-			return (int)n;
-		if (n == 0) {
-			type = read_slowly(s, &slow);
-			if (type < 0)
-				return type;
-			data = buf_str(&slow);
-		}
+		type = recread(s, RECORD_MAX, &slow, &data);
+		if (type < 0)
+			return type;
 		(void)intake_record(it, type, data);
 		if (type == REC_MILT && !str_eq(str_trim(data), STR("0")))
 			return -ENOTSUP;
-		stream_skip(s, (size_t)n);
 	}
 	return 0;
 }
