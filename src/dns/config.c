@@ -5,6 +5,7 @@
 #include "dns/config_priv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <resolv.h>
 
 #include "base/fd.h"
@@ -118,14 +119,18 @@ int dns_config_system(struct dns_config **ret, struct why *why)
 	return 0;
 }
 
-/* Under the lock. A file that cannot be read leaves things as they are. */
+/*
+ * Under the lock. A file that cannot be read (in a jail) leaves things as they are: res_ninit(3) would
+ * take 127.0.0.1 for the answer.
+ */
 static void check_file(struct dns *d)
 {
+	_cleanup_close_ int fd = open(_PATH_RESCONF, O_RDONLY | O_CLOEXEC);
 	struct dns_config *c;
 	struct stat st;
 
 	d->next_check = clock_now() + CHECK_INTERVAL;
-	if (stat(_PATH_RESCONF, &st) < 0)
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return;
 	if (st.st_ino == d->file_ino && st.st_mtim.tv_sec == d->file_time.tv_sec &&
 		st.st_mtim.tv_nsec == d->file_time.tv_nsec)
