@@ -25,6 +25,7 @@ struct bounce_conf {
 	const char *cleanup_service_name;
 	const char *myhostname;
 	const char *mydomain;
+	const char *myorigin;
 	const char *mail_name;
 	const char *hash_queue_names;
 	int64_t hash_queue_depth;

@@ -40,9 +40,15 @@ static struct str double_bounce(const struct job *job)
 	return arena_fmt(job->arena, "%s@%s", job->b->c.double_bounce_sender, job->b->c.myhostname);
 }
 
+/* Notices of ours, of whatever program: double-bounce at this host or at myorigin. */
 static bool is_double_bounce(const struct job *job)
 {
-	return str_ieq(job->m.sender, double_bounce(job));
+	const struct bounce_conf *c = &job->b->c;
+	struct address_parts p = address_split(job->m.sender);
+
+	return str_ieq(p.local, str_of(c->double_bounce_sender)) &&
+	       (!p.has_at || str_ieq(p.domain, str_of(c->myhostname)) ||
+		       str_ieq(p.domain, str_of(c->myorigin)));
 }
 
 /* Send and log: 0 or negative errno. */

@@ -34,6 +34,7 @@ static const struct conf_var vars[] = {
 	CV_STR(B, cleanup_service_name),
 	CV_STR(B, myhostname),
 	CV_STR(B, mydomain),
+	CV_STR(B, myorigin),
 	CV_STR(B, mail_name),
 	CV_STR(B, hash_queue_names),
 	CV_INT(B, hash_queue_depth),
@@ -165,6 +166,36 @@ static bool has_class(const char *list, struct str name)
 	return false;
 }
 
+/* Each word of a list is one of the names: 0 or -EINVAL. */
+static int check_words(const char *param, const char *list, const char *const *names,
+	struct why *why)
+{
+	struct str rest = str_of(list), word;
+
+	while (str_word(&rest, ", \t\r\n", &word)) {
+		size_t i = 0;
+
+		while (names[i] != NULL && !str_ieq(word, str_of(names[i])))
+			i++;
+		if (names[i] == NULL)
+			return why_set(why, -EINVAL, "%s: unknown name \"" STR_FMT "\"", param,
+				STR_ARG(word));
+	}
+	return 0;
+}
+
+static int check_lists(const struct bounce *b, struct why *why)
+{
+	static const char *const classes[] = { "bounce", "2bounce", "data", "delay", "policy",
+		"protocol", "resource", "software", NULL };
+	static const char *const filters[] = { "bounce", "notify", NULL };
+	int r = check_words("notify_classes", b->c.notify_classes, classes, why);
+
+	return r < 0 ? r
+		     : check_words("internal_mail_filter_classes",
+			       b->c.internal_mail_filter_classes, filters, why);
+}
+
 /* mail_name with what a field name must not have replaced. */
 static struct str make_token(const char *name)
 {
@@ -204,6 +235,11 @@ static int pre_jail(struct service_ctx *ctx, struct why *why)
 
 	if (r < 0)
 		return r;
+	r = check_lists(b, why);
+	if (r < 0) {
+		free(second);
+		return r;
+	}
 	if (!queue_name_ok(str_of(ctx->name)))
 		return why_set(why, -EINVAL, "bad service name: %s", ctx->name);
 	the_strings = arena_new(0);
