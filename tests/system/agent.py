@@ -134,7 +134,7 @@ class Agent:
         path = self.queue / "private" / name
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(path))
-        listener.listen(10)
+        listener.listen(100)
         path.chmod(0o666)
 
         def run():
@@ -151,7 +151,7 @@ class Agent:
         listener = socket.socket(socket.AF_UNIX)
         self.path = self.queue / "private" / self.name
         listener.bind(str(self.path))
-        listener.listen(10)
+        listener.listen(100)
         self.path.chmod(0o666)
         listener.setblocking(False)
         flow = os.pipe()
@@ -288,7 +288,7 @@ class Sink:
                         "DATA": "354 go", "QUIT": "221 bye", "DOT": "250 2.0.0 Ok: queued as X"}
         self.replies.update(replies or {})
         self.lmtp = lmtp
-        self.connections = []
+        self.connections, self.threads = [], []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.nexthop = f"[127.0.0.1]:{self.port}"
@@ -302,7 +302,9 @@ class Sink:
                 return
             chunks = []
             self.connections.append(chunks)
-            threading.Thread(target=self._talk, args=(c, chunks), daemon=True).start()
+            t = threading.Thread(target=self._talk, args=(c, chunks), daemon=True)
+            self.threads.append(t)
+            t.start()
 
     def _reply(self, verb, seen):
         i = seen[verb] = seen.get(verb, -1) + 1
@@ -355,6 +357,11 @@ class Sink:
         """Text between DATA and the dot of a connection."""
         text = b"".join(self.connections[n])
         return text.split(b"DATA\r\n", 1)[1].split(b"\r\n.\r\n", 1)[0] + b"\r\n"
+
+    def settle(self):
+        """Wait until the conversations have ended."""
+        for t in list(self.threads):
+            t.join(DEADLINE)
 
     def close(self):
         self.listener.close()
