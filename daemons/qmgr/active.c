@@ -40,8 +40,11 @@ static struct transport *transport_of(struct qmgr *q, struct str name)
 
 	if (t != NULL)
 		return t;
-	if (qmgr_params(q, name, &p, &why) < 0)
-		log_fatal("%s", why.text);
+	if (qmgr_params(q, name, &p, &why) < 0) {
+		log_error("transport " STR_FMT ": %s -- using the defaults of all transports",
+			STR_ARG(name), why.text);
+		p = q->default_params;
+	}
 	t = sched_add_transport(&q->sched, name, &p);
 	agent_attach(q, t);
 	return t;

@@ -52,18 +52,6 @@ static bool is_due(const struct load *l, unsigned mode, int64_t mtime)
 	return l->ignore_time || mtime <= time(NULL) + 1;
 }
 
-/* Look before opening: most files of deferred/ are not due, most of incoming/ are. */
-static bool look(const struct load *l)
-{
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
-	struct stat st;
-
-	if (strcmp(l->from, QUEUE_DEFERRED) != 0)
-		return true;
-	queue_path(&l->q->queues, &path, str_of(l->from), str_of(l->id));
-	return lstat(buf_cstr(&path), &st) == 0 && is_due(l, st.st_mode, st.st_mtime);
-}
-
 static void skip_busy(const struct load *l, int fd)
 {
 	struct timespec t[2] = { { .tv_nsec = UTIME_NOW },
@@ -178,8 +166,6 @@ static void run_load(struct job *j)
 	struct why why;
 	int r;
 
-	if (!look(l))
-		return;
 	r = queue_message_open(s, str_of(l->from), str_of(l->id), true, &f, &why);
 	if (r == -ENOENT)
 		return;

@@ -213,6 +213,9 @@ int qmgr_configure(struct qmgr *q, struct why *why)
 		.hash_depth = (unsigned)c->hash_queue_depth,
 		.long_ids = c->enable_long_queue_ids,
 	};
+	r = qmgr_params(q, STR_EMPTY, &q->default_params, why);
+	if (r < 0)
+		return r;
 	q->router_conf = mem_new(struct router_conf);
 	r = router_settings_from_conf(q->ctx->conf, &log_notes, q->router_conf, why);
 	if (r == 0)

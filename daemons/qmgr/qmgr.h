@@ -98,7 +98,10 @@ struct message {
 /** A running or waiting scan of one queue. */
 struct scan {
 	const char *queue;
-	struct queue_scan *s; /* NULL: not running */
+	struct queue_scan *s; /* NULL: not running; a worker's while sweeping */
+	bool sweeping;
+	struct strv found; /* ids that are due, up to where the scan is */
+	size_t next;       /* first of them that was not taken up */
 	bool ignore_time, flush;
 	bool again, again_ignore_time, again_flush; /* another one was asked for meanwhile */
 };
@@ -121,6 +124,7 @@ struct qmgr {
 	struct queue_settings queues;
 	struct strv hashed;
 	struct strv defer_transports;
+	struct sched_params default_params;
 	struct sched sched;
 	struct map *active;  /* id -> struct message * */
 	struct map *loading; /* ids under way to active */

@@ -7,62 +7,123 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "base/mem.h"
 #include "log/log.h"
 #include "qmgr.h"
 
-/* Files that workers look at at a time. */
+/* Files that workers bring into the active queue at a time. */
 #define MAX_LOADING 64
+/* Entries that one sweep looks at, and ids that it returns at most. */
+#define MAX_LOOKED 2000
+#define MAX_FOUND  MAX_LOADING
 
-static void start_scan(struct scan *s)
+/* A part of a scan, done by a worker: which files are due? */
+struct sweep {
+	struct job job;
+	struct qmgr *q;
+	struct scan *owner;
+	struct queue_scan *s;
+	bool ignore_time;
+	struct strv found;
+	int result; /* 1 there is more; 0 the end; negative errno */
+};
+
+static bool is_due(const char *path, bool ignore_time)
 {
-	int r = queue_scan_open(str_of(s->queue), &s->s);
+	struct stat st;
 
-	if (r < 0)
-		log_warn("scan queue %s: %s", s->queue, strerrordesc_np(-r));
+	return lstat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+	       (st.st_mode & QUEUE_MODE_READY) == QUEUE_MODE_READY &&
+	       (ignore_time || st.st_mtime <= time(NULL) + 1);
+}
+
+static void run_sweep(struct job *j)
+{
+	struct sweep *w = container_of(j, struct sweep, job);
+	struct str id;
+
+	w->result = 1;
+	for (unsigned n = 0; n < MAX_LOOKED && w->found.n < MAX_FOUND && w->result == 1; n++) {
+		w->result = queue_scan_next(w->s, &id);
+		if (w->result == 1 && is_due(queue_scan_path(w->s), w->ignore_time))
+			strv_add(&w->found, id);
+	}
+}
+
+static void end_scan(struct scan *s, int result)
+{
+	if (result < 0)
+		log_warn("scan queue %s: %s", s->queue, strerrordesc_np(-result));
+	queue_scan_close(TAKE(s->s));
+}
+
+static void sweep_done(struct job *j)
+{
+	struct sweep *w = container_of(j, struct sweep, job);
+	struct qmgr *q = w->q;
+	struct scan *s = w->owner;
+
+	s->found = w->found;
+	s->next = 0;
+	s->sweeping = false;
+	if (w->result <= 0)
+		end_scan(s, w->result);
+	free(w);
+	scan_pump(q);
+}
+
+static void start_sweep(struct qmgr *q, struct scan *s)
+{
+	struct sweep *w = mem_new(struct sweep);
+
+	w->job = (struct job){ .run = run_sweep, .done = sweep_done };
+	w->q = q;
+	w->owner = s;
+	w->s = s->s;
+	w->ignore_time = s->ignore_time;
+	s->sweeping = true;
+	pool_submit(q->pool, &w->job);
 }
 
 void scan_request(struct qmgr *q, struct scan *s, bool ignore_time, bool flush)
 {
-	if (s->s == NULL) {
-		s->ignore_time = ignore_time;
-		s->flush = flush;
-		start_scan(s);
-	} else {
-		s->again = true;
-		s->again_ignore_time = s->again_ignore_time || ignore_time;
-		s->again_flush = s->again_flush || flush;
-	}
+	s->again = true;
+	s->again_ignore_time = s->again_ignore_time || ignore_time;
+	s->again_flush = s->again_flush || flush;
 	scan_pump(q);
 }
 
-static void end_scan(struct scan *s)
+/* Begin the scan that was asked for, now that the one before has come to its end. */
+static bool begin_scan(struct scan *s)
 {
-	queue_scan_close(TAKE(s->s));
+	int r;
+
 	if (!s->again)
-		return;
+		return false;
 	s->ignore_time = s->again_ignore_time;
 	s->flush = s->again_flush;
 	s->again = s->again_ignore_time = s->again_flush = false;
-	start_scan(s);
-}
-
-/* Take up one id: false when the scan has ended. */
-static bool step(struct qmgr *q, struct scan *s)
-{
-	struct str id;
-	int r;
-
-	if (s->s == NULL)
-		return false;
-	r = queue_scan_next(s->s, &id);
-	if (r == 1) {
-		load_message(q, id, s->queue, s->ignore_time, s->flush);
-		return true;
-	}
+	r = queue_scan_open(str_of(s->queue), &s->s);
 	if (r < 0)
 		log_warn("scan queue %s: %s", s->queue, strerrordesc_np(-r));
-	end_scan(s);
-	return s->s != NULL;
+	return r == 0;
+}
+
+/* Take up one id: false when there is none at hand. */
+static bool step(struct qmgr *q, struct scan *s)
+{
+	if (s->sweeping)
+		return false;
+	if (s->next < s->found.n) {
+		load_message(q, str_of(s->found.v[s->next++]), s->queue, s->ignore_time, s->flush);
+		return true;
+	}
+	strv_done(&s->found);
+	s->found = (struct strv){ 0 };
+	s->next = 0;
+	if (s->s != NULL || begin_scan(s))
+		start_sweep(q, s);
+	return false;
 }
 
 static bool has_room(const struct qmgr *q)
