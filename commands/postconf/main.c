@@ -201,7 +201,7 @@ static void load(struct context *x)
 	int r;
 
 	if (req->defaults)
-		x->conf = conf_new(req->dir);
+		x->conf = conf_new(conf_param_find(STR("config_directory"))->def);
 	else if (conf_load(req->dir, &notes, &x->conf, &why) < 0)
 		log_fatal("%s", why.text);
 	for (size_t i = 0; i < req->overrides.n; i++)

@@ -17,11 +17,12 @@ struct folder {
 	struct buf *out;
 	size_t line; /* length of the present line */
 	bool fold;
+	bool service; /* of master.cf: a column less */
 };
 
 static void add_word(struct folder *f, struct str word)
 {
-	if (f->fold && f->line > strlen(INDENT) && f->line + 1 + word.len > COLUMNS) {
+	if (f->fold && f->line > strlen(INDENT) && f->line + 1 + word.len + f->service > COLUMNS) {
 		buf_puts(f->out, "\n" INDENT);
 		f->line = strlen(INDENT);
 	} else if (f->line > 0) {
@@ -186,7 +187,7 @@ void print_command(const struct context *x, const struct master_entry *e, struct
 {
 	const struct request *req = x->req;
 	_cleanup_buf_ struct buf out = BUF(BUF_MEDIUM);
-	struct folder f = { .out = &out, .fold = req->fold && !req->json };
+	struct folder f = { .out = &out, .fold = req->fold && !req->json, .service = true };
 
 	if (req->json || req->no_values) {
 		format_command(x, e, &out);
@@ -205,11 +206,18 @@ void print_command(const struct context *x, const struct master_entry *e, struct
 void format_service(const struct context *x, const struct master_entry *e, bool fold,
 	struct buf *ret)
 {
-	struct folder f = { .out = ret, .fold = fold };
+	/* Where the field after each one starts, unless a longer one pushes it. */
+	static const size_t columns[] = { 11, 17, 25, 33, 41, 49, 57 };
+	struct folder f = { .out = ret, .fold = fold, .service = true };
 	size_t before = ret->len;
 
-	buf_putf(ret, "%-10s %-5s %-7s %-7s %-7s %-7s %-7s %s", e->fields[0], e->fields[1],
-		e->fields[2], e->fields[3], e->fields[4], e->fields[5], e->fields[6], e->command);
+	for (size_t i = 0; i < ARRAY_LEN(columns); i++) {
+		buf_puts(ret, e->fields[i]);
+		do
+			buf_putc(ret, ' ');
+		while (ret->len - before < columns[i]);
+	}
+	buf_puts(ret, e->command);
 	f.line = ret->len - before;
 	add_args(x, e, &f);
 }
