@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "postfix.h"
 
@@ -118,7 +119,22 @@ void check_level(const struct instance *in)
 		"\" and \"postfix reload\"");
 }
 
-void check_all(const struct instance *in)
+/** For the terminal: master says the same in the log when it starts. */
+static void to_stderr(void *ctx, enum note_level level, const char *text)
+{
+	(void)ctx;
+	if (level >= NOTE_WARN)
+		(void)dprintf(STDERR_FILENO, "postfix: warning: %s\n", text);
+}
+
+void check_settings(const struct instance *in, bool in_log)
+{
+	const struct notes terminal = { to_stderr, NULL };
+
+	conf_warn_unheeded(in->conf, in_log ? &log_notes : &terminal);
+}
+
+void check_files(const struct instance *in)
 {
 	struct place p;
 	struct stat st, queue;
@@ -138,5 +154,4 @@ void check_all(const struct instance *in)
 		check_setgid(in, "postdrop");
 		check_setgid(in, "postqueue");
 	}
-	conf_warn_unheeded(in->conf, &log_notes);
 }

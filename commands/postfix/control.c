@@ -96,7 +96,8 @@ static void check_before_start(const struct instance *in, bool quick)
 	marked = unlink(buf_cstr(&marker)) == 0;
 	layout_create(in);
 	if (!quick && !marked) {
-		check_all(in);
+		check_settings(in, false);
+		check_files(in);
 		if (!postsuper(in, NULL, true))
 			log_fatal("Postfix integrity check failed!");
 	}
@@ -197,7 +198,7 @@ int control_reload(const struct instance *in)
 	pid_t pid = must_run(in);
 
 	log_info("refreshing the Postfix mail system");
-	conf_warn_unheeded(in->conf, &log_notes);
+	check_settings(in, false);
 	check_level(in);
 	if (!postsuper(in, "active", true))
 		log_fatal("postsuper active failed: the system is not reloaded");

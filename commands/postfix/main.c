@@ -110,7 +110,8 @@ static int do_check(const struct instance *in)
 	_cleanup_line_ struct command_line line = { 0 };
 
 	layout_create(in);
-	check_all(in);
+	check_settings(in, true);
+	check_files(in);
 	run_line(&line, in->command_directory, "postsuper", (const char *const[]){ NULL });
 	if (run_exists(&line) && run_wait(&line) != 0)
 		return 1;

@@ -64,8 +64,10 @@ void layout_create(const struct instance *in);
 int layout_set(const struct instance *in);
 
 /* check.c */
-/** Warn about wrong owners and modes, settings that do nothing, legacy defaults. */
-void check_all(const struct instance *in);
+/** Warn about wrong owners and modes; a bad master.cf ends the program. */
+void check_files(const struct instance *in);
+/** Warn about settings that do nothing, in the log or only on standard error. */
+void check_settings(const struct instance *in, bool in_log);
 /** The three lines of advice when compatibility_level is below what is current. */
 void check_level(const struct instance *in);
 
