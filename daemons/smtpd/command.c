@@ -154,7 +154,8 @@ static bool is_forbidden(struct session *s, struct str word)
 	if (!smtp_looks_like_header(word) && !in_list(s->p->forbidden, word))
 		return false;
 	text_escape(&shown, str_head(str_rtrim(buf_str(&s->line)), SHOWN));
-	log_warn("non-SMTP command from " STR_FMT ": %s", STR_ARG(s->peer.namaddr), buf_cstr(&shown));
+	log_warn("non-SMTP command from " STR_FMT ": %s", STR_ARG(s->peer.namaddr),
+		buf_cstr(&shown));
 	reply(s, "221 2.7.0 Error: I can break rules, too. Goodbye.");
 	return true;
 }
@@ -194,7 +195,7 @@ static size_t find(struct str word)
 
 static void junk(struct session *s)
 {
-	if (s->junk++ >= (unsigned)s->c->smtpd_junk_command_limit)
+	if (s->junk++ > (unsigned)s->c->smtpd_junk_command_limit)
 		s->errors++;
 }
 

@@ -51,11 +51,13 @@ int take_path(struct session *s, const struct smtp_token *t, bool allow_empty,
 }
 
 /* A refusal that is logged as a reject. */
-static int refuse(struct session *s, const char *text)
+static int refuse(struct session *s, const struct mail *m, const char *text)
 {
 	struct access_request rq;
 
 	session_request(s, "MAIL", &rq);
+	rq.has_sender = true;
+	rq.sender = m->sender;
 	access_log(&log_notes, &rq, "reject", str_of(text));
 	reply(s, "%s", text);
 	return -1;
@@ -75,7 +77,7 @@ static int param_size(struct session *s, struct mail *m, struct str value)
 	if (r == -EINVAL)
 		return error(s, "501 5.5.4 Bad message size syntax");
 	if (r < 0)
-		return refuse(s, "552 5.3.4 Message size exceeds file system imposed limit");
+		return refuse(s, m, "552 5.3.4 Message size exceeds file system imposed limit");
 	return 0;
 }
 
@@ -162,7 +164,7 @@ static int parameters(struct session *s, struct mail *m, const struct smtp_comma
 			return -1;
 	}
 	if (s->c->message_size_limit > 0 && m->announced > s->c->message_size_limit)
-		return refuse(s, "552 5.3.4 Message size exceeds fixed limit");
+		return refuse(s, m, "552 5.3.4 Message size exceeds fixed limit");
 	if (s->c->strict_smtputf8 && !m->smtputf8 && str_has_8bit(m->sender))
 		return error(s, "553 5.6.7 Must declare SMTPUTF8 to send unicode address");
 	return 0;

@@ -11,6 +11,8 @@
 #define ARENA_TX      ((size_t)4 * 1024 * 1024)
 #define ARENA_SCRATCH ((size_t)8 * 1024 * 1024)
 #define REPLY_LIMIT   (BUF_SMALL - 1024)
+/* A peer that was too slow gets this long to take the news. */
+#define LAST_WORD_TIMEOUT (5 * USEC_PER_SEC)
 /* Bytes of input that a log line shows. */
 #define SHOWN 100
 
@@ -46,6 +48,7 @@ void session_lost(struct session *s, int err)
 {
 	if (err == -ETIMEDOUT) {
 		s->reason = "timeout";
+		stream_last_word(s->io, LAST_WORD_TIMEOUT);
 		reply(s, "421 4.4.2 %s Error: timeout exceeded", s->c->myhostname);
 		reply_flush(s);
 	} else {
@@ -83,6 +86,7 @@ static bool listed(const struct session *s, const struct match_list *list)
 
 void session_client_rights(struct session *s)
 {
+	s->may_xclient = !s->stand_alone && listed(s, s->p->xclient_hosts);
 	s->may_xforward = listed(s, s->p->xforward_hosts);
 	s->may_verp = listed(s, s->p->verp_hosts);
 	s->bare = s->stand_alone || listed(s, s->p->bare_exclusions) ? BARE_NO : s->p->bare;
@@ -260,9 +264,8 @@ void smtpd_serve(struct service_ctx *ctx, struct service_client *client)
 	s.stand_alone = client->stand_alone && p->deposit;
 	peer_init(&s);
 	log_info("connect from " STR_FMT, STR_ARG(s.peer.namaddr));
-	s.may_xclient = !s.stand_alone && listed(&s, p->xclient_hosts);
-	s.count_events = !s.stand_alone && !s.may_xclient && !listed(&s, p->event_exceptions);
 	session_client_rights(&s);
+	s.count_events = !s.stand_alone && !s.may_xclient && !listed(&s, p->event_exceptions);
 	converse(&s);
 	reply_flush(&s);
 	notice_send(&s);

@@ -236,6 +236,15 @@ void stream_data_rate(struct stream *s, size_t rate)
 	s->rate = rate;
 }
 
+void stream_last_word(struct stream *s, usec_t timeout)
+{
+	if (s->error == -ETIMEDOUT)
+		s->error = 0;
+	s->deadline = USEC_NEVER;
+	s->rate = 0;
+	s->timeout = timeout;
+}
+
 int stream_error(const struct stream *s)
 {
 	return s->error;

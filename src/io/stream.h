@@ -59,6 +59,12 @@ void stream_deadline(struct stream *s, usec_t deadline);
  * stream_deadline().
  */
 void stream_data_rate(struct stream *s, size_t rate);
+/**
+ * After -ETIMEDOUT: forget it and any deadline, so that a last reply can be written ("421 timeout").
+ *
+ * @param timeout   of what follows; short, because the peer may well be stuck
+ */
+void stream_last_word(struct stream *s, usec_t timeout);
 /** The sticky error, or 0. */
 int stream_error(const struct stream *s);
 

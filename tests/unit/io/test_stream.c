@@ -99,6 +99,10 @@ static void test_time(void **state)
 	assert_int_equal(stream_getc(p.b), -ETIMEDOUT);
 	assert_int_equal(stream_getc(p.b), -ETIMEDOUT);
 	assert_int_equal(stream_write(p.b, STR("x")), -ETIMEDOUT);
+	stream_last_word(p.b, USEC_PER_SEC);
+	assert_int_equal(stream_write(p.b, STR("x")), 0);
+	assert_int_equal(stream_flush(p.b), 0);
+	assert_int_equal(stream_getc(p.a), 'x');
 	stream_timeout(q.b, 100 * USEC_PER_SEC);
 	stream_deadline(q.b, clock_deadline(30 * USEC_PER_MSEC));
 	assert_int_equal(stream_getc(q.b), -ETIMEDOUT);
