@@ -134,25 +134,21 @@ static void soften(char *line, size_t len)
 		line[4] = '4';
 }
 
-/* One line onto the wire. */
-static void put_line(struct session *s, struct str line, bool last)
+/* One line onto the wire; it is changed in place. */
+static void put_line(struct session *s, char *line, size_t len, bool last)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
-
-	buf_put(&b, line);
-	for (size_t i = 0; i < b.len; i++) {
-		unsigned char c = (unsigned char)b.ptr[i];
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)line[i];
 
 		if (c < 0x20 || c == 0x7f)
-			b.ptr[i] = ' ';
+			line[i] = ' ';
 	}
 	if (s->c->soft_bounce)
-		soften(b.ptr, b.len);
-	if (b.len > 3)
-		b.ptr[3] = last ? ' ' : '-';
-	notice_line(s, "Out: ", buf_str(&b));
-	buf_puts(&b, "\r\n");
-	if (stream_write(s->io, buf_str(&b)) < 0)
+		soften(line, len);
+	if (len > 3)
+		line[3] = last ? ' ' : '-';
+	notice_line(s, "Out: ", str_from(line, len));
+	if (stream_write(s->io, str_from(line, len)) < 0 || stream_write(s->io, STR("\r\n")) < 0)
 		s->hangup = true;
 }
 
@@ -164,19 +160,18 @@ void reply_flush(struct session *s)
 
 static void send_out(struct session *s)
 {
-	struct str rest = buf_str(&s->out);
-	bool last;
+	char *p = s->out.ptr, *end = p + s->out.len;
 
-	do {
-		ptrdiff_t end = str_chr(rest, '\n');
-		struct str line = end < 0 ? rest : str_head(rest, (size_t)end);
+	while (p != NULL) {
+		char *lf = memchr(p, '\n', (size_t)(end - p));
+		size_t len = (size_t)((lf == NULL ? end : lf) - p);
 
-		last = end < 0;
-		put_line(s, line, last);
-		if (last && (str_starts(line, STR("421")) || str_starts(line, STR("521"))))
+		put_line(s, p, len, lf == NULL);
+		if (lf == NULL && len >= 3 &&
+			(memcmp(p, "421", 3) == 0 || memcmp(p, "521", 3) == 0))
 			s->hangup = true;
-		rest = last ? STR_EMPTY : str_skip(rest, (size_t)end + 1);
-	} while (!last);
+		p = lf == NULL ? NULL : lf + 1;
+	}
 }
 
 /* s->out is ready. */

@@ -235,6 +235,7 @@ static void session_done(struct session *s)
 {
 	session_reset(s);
 	access_state_done(&s->acc);
+	buf_done(&s->sink.text);
 	buf_done(&s->line);
 	buf_done(&s->out);
 	strv_done(&s->history);

@@ -21,7 +21,7 @@ int sink_open(struct session *s, unsigned flags, struct why *why)
 	struct sink *k = &s->sink;
 	int r;
 
-	*k = (struct sink){ .failed = false };
+	sink_close(k);
 	if (s->stand_alone)
 		return drop_open(s->p, &k->drop, k->id, sizeof(k->id), why);
 	if (s->p->intake != NULL) {
@@ -52,14 +52,15 @@ void sink_record(struct sink *k, int type, struct str data)
 
 void sink_recordf(struct sink *k, int type, const char *fmt, ...)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
 	va_list ap;
 
+	k->text.limit = BUF_SMALL;
+	buf_clear(&k->text);
 	va_start(ap, fmt);
-	if (buf_addv(&b, fmt, ap) < 0)
+	if (buf_addv(&k->text, fmt, ap) < 0)
 		k->failed = true;
 	va_end(ap);
-	sink_record(k, type, buf_str(&b));
+	sink_record(k, type, buf_str(&k->text));
 }
 
 void sink_attr(struct sink *k, const char *name, struct str value)
@@ -119,5 +120,5 @@ void sink_close(struct sink *k)
 	intake_free(k->it);
 	post_free(k->post);
 	drop_free(k->drop);
-	*k = (struct sink){ .failed = false };
+	*k = (struct sink){ .text = k->text };
 }

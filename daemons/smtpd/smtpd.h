@@ -148,7 +148,8 @@ struct sink {
 	struct post *post;
 	struct drop *drop;
 	char id[QUEUE_ID_MAX + 1];
-	bool failed; /* the other side is gone */
+	bool failed;     /* the other side is gone */
+	struct buf text; /* for formatted records; stays for the next message */
 };
 
 enum bdat_state {
@@ -327,7 +328,7 @@ void sink_flags(struct sink *k, unsigned flags);
 unsigned sink_status(const struct sink *k);
 /** After E: status bits; the reason is copied to `a`. */
 unsigned sink_finish(struct sink *k, struct arena *a, struct str *ret_reason);
-/** Give up what is not finished. */
+/** Give up what is not finished; the memory for text stays. */
 void sink_close(struct sink *k);
 
 /* ---- drop.c: postdrop ---- */

@@ -293,6 +293,7 @@ void access_state_done(struct access_state *st)
 	access_state_end_helo(st);
 	deferral_done(&st->saved[0]);
 	buf_done(&st->reply);
+	arena_free(st->scratch);
 	*st = (struct access_state){ .hangup = false };
 }
 
@@ -475,6 +476,14 @@ static enum result at_point(struct eval *ev)
 	return r;
 }
 
+/* Made at the first check of a session. */
+static struct arena *scratch_of(struct access_state *st)
+{
+	if (st->scratch == NULL)
+		st->scratch = arena_new(SCRATCH_MAX);
+	return st->scratch;
+}
+
 enum access_verdict access_check(const struct access *a, enum access_point point,
 	struct access_state *st, const struct access_request *rq, struct str *ret_reply)
 {
@@ -484,11 +493,11 @@ enum access_verdict access_check(const struct access *a, enum access_point point
 	if (st->actions.discard)
 		return ACCESS_PERMIT;
 	st->hangup = false;
-	ev.scratch = arena_new(SCRATCH_MAX);
+	ev.scratch = scratch_of(st);
 	r = at_point(&ev);
 	deferral_done(&ev.dip);
 	deferral_done(&ev.dir);
-	arena_free(ev.scratch);
+	arena_clear(ev.scratch);
 	if (st->hangup)
 		return ACCESS_HANGUP;
 	if (r != RES_REJECT)
@@ -503,14 +512,14 @@ enum lookup access_rewrite_local(const struct access *a, struct access_state *st
 	struct eval ev = { .a = a, .st = st, .rq = rq, .point = ACCESS_MAIL, .rewrite = true };
 	enum result r;
 
-	ev.scratch = arena_new(SCRATCH_MAX);
+	ev.scratch = scratch_of(st);
 	ev.list = LIST_REWRITE;
 	ev.subject = rq->client;
 	ev.class = CLASS_CLIENT;
 	r = access_run(&ev, &a->lists[LIST_REWRITE]);
 	deferral_done(&ev.dip);
 	deferral_done(&ev.dir);
-	arena_free(ev.scratch);
+	arena_clear(ev.scratch);
 	if (r == RES_REJECT) {
 		*ret_reply = buf_str(&st->reply);
 		return LOOKUP_TEMPFAIL;

@@ -119,6 +119,7 @@ struct access_state {
 	struct access_deferral saved[3]; /* defer_if_permit of the client, helo and sender lists */
 	struct access_actions actions;
 	struct buf reply;
+	struct arena *scratch; /* for one check; kept for the next */
 	bool hangup;
 };
 /** Forget everything and free it. */
