@@ -1,102 +1,114 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sendmail — the mail system's face to other programs: submit a message, list or flush the queue,
- * build aliases, speak SMTP on standard input. Also as mailq and newaliases.
+ * sendmail — the interface that programs expect; also mailq and newaliases.
  *
- * Runs with the caller's privileges; postdrop, postqueue and smtpd do what needs more.
+ * A front end without privileges: mail goes to postdrop, everything else to the command that does it.
+ * Exit status as in <sysexits.h>; 0 means that the message is on stable storage.
  */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "log/log.h"
 #include "sendmail.h"
 #include "service/derive.h"
-#include "service/table_settings.h"
-#include "table/match.h"
 
+static struct sendmail_conf the_conf;
+
+#define C struct sendmail_conf
 static const struct conf_var vars[] = {
-	CV_STR(struct sendmail_conf, command_directory),
-	CV_STR(struct sendmail_conf, daemon_directory),
-	CV_STR(struct sendmail_conf, alias_database),
-	CV_STR(struct sendmail_conf, authorized_submit_users),
-	CV_STR(struct sendmail_conf, sendmail_fix_line_endings),
-	CV_STR(struct sendmail_conf, default_verp_delimiters),
-	CV_STR(struct sendmail_conf, verp_delimiter_filter),
-	CV_INT(struct sendmail_conf, line_length_limit),
-	CV_INT(struct sendmail_conf, header_size_limit),
-	CV_INT(struct sendmail_conf, header_address_token_limit),
+	CV_STR(C, command_directory),
+	CV_STR(C, daemon_directory),
+	CV_STR(C, alias_database),
+	CV_STR(C, default_verp_delimiters),
+	CV_STR(C, verp_delimiter_filter),
+	CV_STR(C, sendmail_fix_line_endings),
+	CV_INT(C, line_length_limit),
+	CV_INT(C, header_size_limit),
+	CV_INT(C, header_address_token_limit),
+	CV_INT(C, mime_nesting_limit),
+	CV_INT(C, mime_boundary_length_limit),
+	CV_BOOL(C, requiretls_enable),
+	CV_BOOL(C, smtputf8_enable),
 	CV_END,
 };
 
-/* -C names a directory, or its main.cf. */
-static const char *config_dir(const char *option)
+/* -C names main.cf or its directory. */
+static const char *config_dir(const char *arg)
 {
-	static char dir[4096];
-	struct str s = str_of(option);
+	struct str path = str_of(arg);
 
-	if (option == NULL || !str_ends(s, STR("/main.cf")))
-		return option;
-	s = str_head(s, s.len - 8);
-	check(s.len < sizeof dir);
-	memcpy(dir, s.ptr, s.len);
-	return dir;
+	if (str_eq(path, STR("main.cf")))
+		return ".";
+	if (!str_ends(path, STR("/main.cf")))
+		return arg;
+	path = str_head(path, path.len - 8);
+	return path.len == 0 ? "/" : str_dup(path);
 }
 
-static void check_permission(struct conf *conf, const char *users, const struct sendmail_user *u)
+/* A set-user-id installation would open doors: do without. */
+static void drop_privileges(void)
 {
-	struct table_settings ts;
-	struct match_list *m;
-	struct why why;
-	enum lookup r;
-
-	if (table_settings_from_conf(conf, &log_notes, &ts, &why) < 0)
-		log_fatal("%s", why.text);
-	m = match_new(&ts, "authorized_submit_users", MATCH_STRING, false, str_of(users));
-	r = match_str(m, str_of(u->login), &why);
-	match_free(m);
-	if (r == LOOKUP_FOUND)
+	if (getuid() == geteuid())
 		return;
-	log_fatal_status(r == LOOKUP_NONE ? EX_NOPERM : EX_TEMPFAIL);
-	if (r == LOOKUP_NONE)
-		log_fatal("User %s(%ld) is not allowed to submit mail", u->login, (long)u->uid);
-	log_fatal("authorized_submit_users: %s", why.text);
+	log_warn("the Postfix sendmail command has set-uid root file permissions");
+	log_warn("or the command is run from a set-uid root process");
+	log_warn("the Postfix sendmail command must be installed without set-uid root file "
+		 "permissions");
+	if (setgid(getgid()) < 0 || setuid(getuid()) < 0)
+		log_fatal("cannot drop privileges: %m");
+}
+
+static void check_settings(struct sendmail_options *o)
+{
+	const char *fix = the_conf.sendmail_fix_line_endings;
+
+	if (strcmp(fix, "always") != 0 && strcmp(fix, "strict") != 0 && strcmp(fix, "never") != 0)
+		log_fatal("unknown sendmail_fix_line_endings value: %s", fix);
+	if (o->requiretls && !the_conf.requiretls_enable) {
+		log_warn("REQUIRETLS is requested, but requiretls_enable is off -- ignored");
+		o->requiretls = false;
+	}
+	if (o->smtputf8 && !the_conf.smtputf8_enable) {
+		log_warn("SMTPUTF8 is requested, but smtputf8_enable is off -- ignored");
+		o->smtputf8 = false;
+	}
 }
 
 int main(int argc, char **argv)
 {
-	struct sendmail_options o;
-	struct sendmail_conf c;
-	struct sendmail_user u;
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
-	struct arena *a = arena_new(0);
+	static char name[] = "sendmail";
+	struct sendmail_options o;
+	const char *program = "sendmail";
 	struct conf *conf;
 	struct why why;
-	int status;
 
 	fd_open_std();
-	if (sigaction(SIGPIPE, &ignore, NULL) < 0)
-		return EX_OSERR;
-	options_parse(argc, argv, &o);
+	if (argc > 0 && strrchr(argv[0], '/') != NULL)
+		program = strrchr(argv[0], '/') + 1;
+	else if (argc > 0)
+		program = argv[0];
 	log_fatal_status(EX_TEMPFAIL);
-	log_set_verbose(o.verbose > 1 ? o.verbose - 1 : 0);
-	conf = derive_command_conf("sendmail", config_dir(o.config));
-	if (conf_fill(conf, vars, &c, &why) < 0)
+	check(sigaction(SIGPIPE, &ignore, NULL) == 0);
+	log_init(&(struct log_settings){ .tag = "sendmail", .to_stderr = true, .no_syslog = true });
+	if (argc > 0)
+		argv[0] = name; /* getopt(3) prints it */
+	options_parse(argc, argv, program, &o);
+	conf = derive_command_conf("sendmail", config_dir(o.config_dir));
+	drop_privileges();
+	if (o.verbose > 1 || getenv("MAIL_VERBOSE") != NULL)
+		log_set_verbose(o.verbose > 1 ? o.verbose - 1 : 1);
+	if (conf_fill(conf, vars, &the_conf, &why) < 0)
 		log_fatal("%s", why.text);
-	if (o.mode != MODE_DELIVER)
-		modes_run(&o, &c);
-	user_find(&o, a, &u);
-	check_permission(conf, c.authorized_submit_users, &u);
-	status = submit(&o, &c, a, &u);
-	if (status == EX_OK && (o.verify || o.verbose == 1))
-		printf("Mail Delivery Status Report will be mailed to <%s>.\n",
-			o.sender == NULL ? u.login : arena_cstr(a, argument_sender(o.sender, a)));
+	options_check(&o, &the_conf);
+	check_settings(&o);
+	if (o.mode != MODE_ENQUEUE && o.mode != MODE_VERIFY)
+		run_mode(&o, &the_conf);
+	deliver(&o, &the_conf);
 	conf_free(conf);
-	arena_free(a);
-	return status;
+	return fflush(stdout) == 0 ? 0 : EX_TEMPFAIL;
 }

@@ -1,191 +1,227 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * options.c — the command line of sendmail(1), with everything that callers still pass.
+ * options.c — the command line of sendmail as the world knows it.
+ *
+ * Most letters are understood only to be ignored: programs give them.
  */
+#include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sysexits.h>
-#include <unistd.h>
 
 #include "log/log.h"
 #include "queue/record.h"
 #include "sendmail.h"
 
-#define LETTERS "A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:r:q:tvx"
+#define OPTIONS   "A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:r:q:tvx"
+#define ENVID_MAX 100
 
-/* Stands for the argument of "-q" without one. */
-static char flush_all[] = "\1";
-
-_noreturn_ static void usage(const char *text, const char *arg)
+void sendmail_die(int status, const char *fmt, ...)
 {
-	log_fatal_status(EX_USAGE);
-	log_fatal("%s%s", text, arg);
+	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (buf_addv(&b, fmt, ap) < 0)
+		buf_puts(&b, "(message too long)");
+	va_end(ap);
+	log_fatal_status(status);
+	log_fatal("%s", buf_cstr(&b));
 }
 
 static void set_mode(struct sendmail_options *o, enum sendmail_mode mode)
 {
-	if (o->mode != MODE_DELIVER && o->mode != mode)
-		usage("conflicting modes of operation: use one of -b, -q and -I", "");
 	o->mode = mode;
+	o->mode_given = true;
 }
 
-static void option_b(struct sendmail_options *o, const char *arg)
-{
-	switch (arg[0]) {
-	case 'd':
-	case 'l':
-		set_mode(o, MODE_DAEMON);
-		return;
-	case 'h':
-	case 'H':
-		set_mode(o, MODE_IGNORE);
-		return;
-	case 'i':
-		set_mode(o, MODE_NEWALIASES);
-		return;
-	case 'm':
-		set_mode(o, MODE_DELIVER);
-		return;
-	case 'p':
-		set_mode(o, MODE_MAILQ);
-		return;
-	case 's':
-		set_mode(o, MODE_SMTP);
-		return;
-	case 'v':
-		o->verify = true;
-		return;
-	default:
-		usage("unsupported: -b", arg);
-	}
-}
-
-static void option_q(struct sendmail_options *o, const char *arg)
-{
-	if (arg == flush_all) {
-		set_mode(o, MODE_FLUSH);
-	} else if (is_digit((unsigned char)arg[0])) {
-		if (o->mode != MODE_DAEMON)
-			set_mode(o, MODE_IGNORE);
-	} else if ((arg[0] == 'R' || arg[0] == 'I') && arg[1] != '\0') {
-		set_mode(o, arg[0] == 'R' ? MODE_FLUSH_SITE : MODE_FLUSH_ID);
-		o->flush_what = arg + 1;
-	} else {
-		usage("-q needs a time, -qIqueueid or -qRsite; unsupported: -q", arg);
-	}
-}
-
-/* -o: the old one-letter options of the configuration file. */
-static void option_o(struct sendmail_options *o, const char *arg)
-{
-	if (arg[0] == 'A' && arg[1] != '\0')
-		o->aliases = arg + 1;
-	else if (arg[0] == 'i')
-		o->ignore_dots = true;
-	/* -o7 -o8 -om and whatever other programs still pass: without meaning here */
-}
-
-static void option_O(struct sendmail_options *o, const char *arg)
-{
-	static const char *const yes[] = { "REQUIRETLS=yes", "SMTPUTF8=yes" };
-	static const char *const no[] = { "REQUIRETLS=no", "SMTPUTF8=no" };
-	bool *flags[] = { &o->requiretls, &o->smtputf8 };
-
-	for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
-		if (strcasecmp(arg, yes[i]) == 0)
-			*flags[i] = true;
-		else if (strcasecmp(arg, no[i]) == 0)
-			*flags[i] = false;
-	}
-}
-
-static int notify_of(const char *arg)
-{
-	static const char *const names[] = { "NEVER", "SUCCESS", "FAILURE", "DELAY" };
-	struct str rest = str_of(arg), word;
-	int mask = 0;
-
-	while (str_word(&rest, ", \t", &word)) {
-		size_t i;
-
-		for (i = 0; i < ARRAY_LEN(names) && !str_ieq(word, str_of(names[i])); i++) {
-		}
-		if (i == ARRAY_LEN(names) || (mask & (1 << i)) != 0)
-			return -1;
-		mask |= 1 << i;
-	}
-	return mask == 0 || ((mask & DSN_NOTIFY_NEVER) != 0 && mask != DSN_NOTIFY_NEVER) ? -1
-											 : mask;
-}
-
-static void option_N(struct sendmail_options *o, const char *arg)
-{
-	int mask = notify_of(arg);
-
-	if (mask < 0)
-		log_warn(
-			"bad -N option value: \"%s\": use NEVER, or a list of SUCCESS, FAILURE, DELAY -- "
-			"ignored",
-			arg);
-	else
-		o->notify = mask;
-}
-
-static void option_R(struct sendmail_options *o, const char *arg)
-{
-	if (strcasecmp(arg, "full") == 0)
-		o->ret = DSN_RET_FULL;
-	else if (strcasecmp(arg, "hdrs") == 0)
-		o->ret = DSN_RET_HDRS;
-	else
-		log_warn("bad -R option value: \"%s\": use full or hdrs -- ignored", arg);
-}
-
-/* -V id; two characters are the delimiters of an older time. */
-static void option_V(struct sendmail_options *o, const char *arg)
-{
-	size_t n = strlen(arg);
-
-	if (n == 2) {
-		o->verp = arg;
-		return;
-	}
-	for (const char *p = arg; *p != '\0'; p++)
-		if (!is_print((unsigned char)*p))
-			n = 0;
-	if (n == 0 || n > 100)
-		log_warn("bad -V option value: 1 to 100 printable characters -- ignored");
-	else
-		o->envid = arg;
-}
-
-static void option_B(struct sendmail_options *o, const char *arg)
+static void body_type(struct sendmail_options *o, const char *arg)
 {
 	if (strcmp(arg, "8BITMIME") == 0)
 		o->encoding = "8bit";
 	else if (strcmp(arg, "7BIT") == 0)
 		o->encoding = "7bit";
 	else
-		usage("-B option needs 8BITMIME or 7BIT", "");
+		sendmail_die(EX_USAGE, "-B option needs 8BITMIME or 7BIT");
 }
 
-static void option_X(struct sendmail_options *o, const char *arg)
+static int notify_word(struct str word)
 {
-	size_t n = strlen(arg);
+	static const struct {
+		const char *name;
+		int bit;
+	} words[] = {
+		{ "never", DSN_NOTIFY_NEVER },
+		{ "success", DSN_NOTIFY_SUCCESS },
+		{ "failure", DSN_NOTIFY_FAILURE },
+		{ "delay", DSN_NOTIFY_DELAY },
+	};
 
-	if (arg[0] != 'V' || (n != 1 && n != 3))
-		usage("unsupported: -X", arg);
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (str_ieq(word, str_of(words[i].name)))
+			return words[i].bit;
+	return 0;
+}
+
+static void notify(struct sendmail_options *o, const char *arg)
+{
+	struct str rest = str_of(arg);
+	struct str word;
+	int bits = 0;
+
+	while (str_word(&rest, ", \t", &word)) {
+		int bit = notify_word(word);
+
+		if (bit == 0) {
+			log_warn("unknown DSN NOTIFY command value \"" STR_FMT "\" in \"%s\"",
+				STR_ARG(word), arg);
+			bits = 0;
+			break;
+		}
+		bits |= bit;
+	}
+	if (bits == 0 || (bits != DSN_NOTIFY_NEVER && (bits & DSN_NOTIFY_NEVER) != 0))
+		log_warn("bad -N option value -- ignored");
+	else
+		o->notify = bits;
+}
+
+static void return_part(struct sendmail_options *o, const char *arg)
+{
+	if (str_ieq(str_of(arg), STR("full")))
+		o->ret = DSN_RET_FULL;
+	else if (str_ieq(str_of(arg), STR("hdrs")))
+		o->ret = DSN_RET_HDRS;
+	else
+		log_warn("bad -R option value -- ignored");
+}
+
+static void yes_no(const char *name, struct str value, bool *ret)
+{
+	if (str_ieq(value, STR("yes")))
+		*ret = true;
+	else if (str_ieq(value, STR("no")))
+		*ret = false;
+	else
+		sendmail_die(EX_USAGE, "-O %s needs yes or no", name);
+}
+
+/* -O name=value: two of ours; sendmail's own are configured elsewhere. */
+static void long_option(struct sendmail_options *o, const char *arg)
+{
+	struct str s = str_of(arg);
+	ptrdiff_t eq = str_chr(s, '=');
+	struct str name = eq < 0 ? s : str_trim(str_head(s, (size_t)eq));
+	struct str value = eq < 0 ? STR_EMPTY : str_trim(str_skip(s, (size_t)eq + 1));
+
+	if (str_ieq(name, STR("REQUIRETLS")))
+		yes_no("REQUIRETLS", value, &o->requiretls);
+	else if (str_ieq(name, STR("SMTPUTF8")))
+		yes_no("SMTPUTF8", value, &o->smtputf8);
+}
+
+/* -V envid; of old -V and -Vxy meant what -XV and -XVxy mean. */
+static void envid(struct sendmail_options *o, const char *arg)
+{
+	size_t len = strlen(arg);
+
+	if (len == 2 && arg == strrchr(arg, '\0') - 2 && o->mode == MODE_ENQUEUE) {
+		log_warn("option -V%s is deprecated with Postfix 2.3; specify -XV%s instead", arg,
+			arg);
+		o->verp = arg;
+		return;
+	}
+	if (len > ENVID_MAX)
+		sendmail_die(EX_USAGE, "too long -V option value: %zu bytes", len);
+	for (size_t i = 0; i < len; i++)
+		if (!is_print((unsigned char)arg[i]))
+			sendmail_die(EX_USAGE, "bad -V option value: not printable");
+	o->envid = arg;
+}
+
+static void x_option(struct sendmail_options *o, const char *arg)
+{
+	if (arg[0] != 'V')
+		sendmail_die(EX_USAGE, "unsupported: -X%c", arg[0]);
 	o->verp = arg + 1;
 }
 
-static void option(struct sendmail_options *o, int c, char *arg)
+static void b_option(struct sendmail_options *o, const char *arg)
+{
+	switch (arg[0]) {
+	case 'd':
+	case 'l':
+		set_mode(o, MODE_DAEMON);
+		break;
+	case 'h':
+	case 'H':
+		set_mode(o, MODE_IGNORE);
+		break;
+	case 'i':
+		set_mode(o, MODE_ALIASES);
+		break;
+	case 'm':
+		set_mode(o, MODE_ENQUEUE);
+		break;
+	case 'p':
+		set_mode(o, MODE_QUEUE);
+		break;
+	case 's':
+		set_mode(o, MODE_SMTP);
+		break;
+	case 'v':
+		set_mode(o, MODE_VERIFY);
+		break;
+	default:
+		sendmail_die(EX_USAGE, "unsupported: -b%c", arg[0]);
+	}
+}
+
+static void o_option(struct sendmail_options *o, const char *arg)
+{
+	switch (arg[0]) {
+	case 'A':
+		if (arg[1] == '\0')
+			sendmail_die(EX_USAGE, "-oA requires pathname");
+		o->alias_file = arg + 1;
+		break;
+	case 'i':
+		o->dot_ends = false;
+		break;
+	default:
+		break;
+	}
+}
+
+static void q_option(struct sendmail_options *o, const char *arg)
+{
+	if (is_digit((unsigned char)arg[0])) {
+		/* "-q15m": the queue manager has its own clock. Alone it asks for nothing. */
+		if (o->mode == MODE_ENQUEUE && !o->mode_given)
+			o->mode = MODE_IGNORE;
+		return;
+	}
+	set_mode(o, MODE_FLUSH);
+	if (arg[0] == 'R') {
+		o->flush_site = arg + 1;
+	} else if (arg[0] == 'I') {
+		o->flush_id = arg + 1;
+	} else if (arg[0] != '\0') {
+		sendmail_die(EX_USAGE, "-q%c is not implemented", arg[0]);
+	}
+	if ((o->flush_site != NULL && o->flush_site[0] == '\0') ||
+		(o->flush_id != NULL && o->flush_id[0] == '\0'))
+		sendmail_die(EX_USAGE, "-q%c needs a value", arg[0]);
+}
+
+static void option(struct sendmail_options *o, int c, const char *arg)
 {
 	switch (c) {
 	case 'B':
-		option_B(o, arg);
+		body_type(o, arg);
 		break;
 	case 'C':
-		o->config = arg;
+		o->config_dir = arg;
 		break;
 	case 'F':
 		o->full_name = arg;
@@ -194,40 +230,40 @@ static void option(struct sendmail_options *o, int c, char *arg)
 		o->gateway = true;
 		break;
 	case 'I':
-		set_mode(o, MODE_NEWALIASES);
+		set_mode(o, MODE_ALIASES);
 		break;
 	case 'N':
-		option_N(o, arg);
+		notify(o, arg);
 		break;
 	case 'O':
-		option_O(o, arg);
+		long_option(o, arg);
 		break;
 	case 'R':
-		option_R(o, arg);
+		return_part(o, arg);
 		break;
 	case 'V':
-		option_V(o, arg);
+		envid(o, arg);
 		break;
 	case 'X':
-		option_X(o, arg);
+		x_option(o, arg);
 		break;
 	case 'b':
-		option_b(o, arg);
+		b_option(o, arg);
 		break;
 	case 'f':
 	case 'r':
 		o->sender = arg;
 		break;
 	case 'i':
-		o->ignore_dots = true;
+		o->dot_ends = false;
 		break;
 	case 'n':
-		usage("-n option not supported", "");
+		sendmail_die(EX_USAGE, "-n option not supported");
 	case 'o':
-		option_o(o, arg);
+		o_option(o, arg);
 		break;
 	case 'q':
-		option_q(o, arg);
+		q_option(o, arg);
 		break;
 	case 't':
 		o->extract = true;
@@ -236,56 +272,94 @@ static void option(struct sendmail_options *o, int c, char *arg)
 		o->verbose++;
 		break;
 	case '?':
-		usage("usage: ", "sendmail [options] [recipient ...]");
-	default: /* -A -L -U -c -e -h -m -p -x: accepted, without meaning here */
+		sendmail_die(EX_USAGE, "usage: sendmail [options]");
+	default: /* -A -L -U -c -e -h -m -p -x */
 		break;
 	}
 }
 
-/* What does not go together. */
-static void check_combination(const struct sendmail_options *o)
+static void mode_of_name(struct sendmail_options *o, const char *program)
 {
-	static const char *const names[] = { [MODE_DAEMON] = "daemon mode",
-		[MODE_NEWALIASES] = "alias initialization mode",
-		[MODE_MAILQ] = "display queue mode",
-		[MODE_SMTP] = "stand-alone mode",
-		[MODE_FLUSH] = "flush queue mode",
-		[MODE_FLUSH_ID] = "flush queue mode",
-		[MODE_FLUSH_SITE] = "flush queue mode" };
-
-	if (o->mode != MODE_DELIVER) {
-		if (o->extract)
-			usage("-t can be used only in delivery mode", "");
-		if (o->notify != 0 || o->ret != 0 || o->envid != NULL)
-			usage("-N, -R and -V can be used only in delivery mode", "");
-		if (o->mode != MODE_IGNORE && o->rcpt[0] != NULL)
-			usage(names[o->mode], " requires no recipient");
-	}
-	if (o->verify && (o->extract || o->notify != 0 || o->ret != 0 || o->verbose == 1))
-		usage("-t, -N, -R and -v cannot be used with -bv", "");
+	if (strcmp(program, "mailq") == 0)
+		set_mode(o, MODE_QUEUE);
+	else if (strcmp(program, "newaliases") == 0)
+		set_mode(o, MODE_ALIASES);
+	else if (strcmp(program, "smtpd") == 0)
+		set_mode(o, MODE_DAEMON);
 }
 
-void options_parse(int argc, char **argv, struct sendmail_options *ret)
+/* "-q" with nothing after it, which getopt(3) would give the next word. */
+static bool is_bare(const char *arg, char letter)
 {
-	struct sendmail_options o = { .mode = MODE_DELIVER };
-	const char *name = strrchr(argv[0], '/');
-	static char dash_q[] = "-q\1";
-	int c;
+	return arg != NULL && arg[0] == '-' && arg[1] == letter && arg[2] == '\0';
+}
 
-	name = name == NULL ? argv[0] : name + 1;
-	if (strcmp(name, "mailq") == 0)
-		o.mode = MODE_MAILQ;
-	else if (strcmp(name, "newaliases") == 0)
-		o.mode = MODE_NEWALIASES;
-	else if (strcmp(name, "smtpd") == 0)
-		o.mode = MODE_DAEMON;
-	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-		if (strcmp(argv[i], "-q") == 0)
-			argv[i] = dash_q;
-	opterr = 0;
-	while ((c = getopt(argc, argv, LETTERS)) > 0)
-		option(&o, c, c == 'q' && optarg != NULL && optarg[0] == '\1' ? flush_all : optarg);
-	o.rcpt = argv + optind;
-	check_combination(&o);
+void options_parse(int argc, char **argv, const char *program, struct sendmail_options *ret)
+{
+	static char none[] = "";
+	struct sendmail_options o = { .dot_ends = true };
+
+	mode_of_name(&o, program);
+	for (;;) {
+		int c;
+
+		if (optind < argc && is_bare(argv[optind], 'q')) {
+			option(&o, 'q', none);
+			optind++;
+			continue;
+		}
+		if (optind + 1 < argc && is_bare(argv[optind], 'V') &&
+			strlen(argv[optind + 1]) == 2) {
+			log_warn("option -V is deprecated with Postfix 2.3; "
+				 "specify -XV instead");
+			o.verp = none;
+			optind++;
+			continue;
+		}
+		c = getopt(argc, argv, OPTIONS);
+		if (c < 0)
+			break;
+		option(&o, c, optarg);
+	}
+	o.recipients = argv + optind;
 	*ret = o;
+}
+
+static void check_verp(const struct sendmail_options *o, const struct sendmail_conf *c)
+{
+	const char *filter = c->verp_delimiter_filter;
+
+	if (o->verp == NULL || o->verp[0] == '\0')
+		return;
+	if (strlen(o->verp) != 2 || strchr(filter, o->verp[0]) == NULL ||
+		strchr(filter, o->verp[1]) == NULL)
+		sendmail_die(EX_USAGE, "-V requires two characters from %s", filter);
+}
+
+void options_check(const struct sendmail_options *o, const struct sendmail_conf *c)
+{
+	static const char *const modes[] = {
+		[MODE_DAEMON] = "daemon",
+		[MODE_ALIASES] = "alias initialization",
+		[MODE_QUEUE] = "display queue",
+		[MODE_FLUSH] = "flush queue",
+		[MODE_SMTP] = "stand-alone",
+		[MODE_IGNORE] = NULL,
+	};
+
+	check_verp(o, c);
+	if (o->mode == MODE_VERIFY && o->extract)
+		sendmail_die(EX_USAGE, "-t option cannot be used with -bv");
+	if (o->mode == MODE_VERIFY && o->notify != 0)
+		sendmail_die(EX_USAGE, "-N option cannot be used with -bv");
+	if (o->mode == MODE_VERIFY && o->ret != 0)
+		sendmail_die(EX_USAGE, "-R option cannot be used with -bv");
+	if (o->mode == MODE_VERIFY && o->verbose == 1)
+		sendmail_die(EX_USAGE, "-v option cannot be used with -bv");
+	if (o->mode == MODE_ENQUEUE || o->mode == MODE_VERIFY)
+		return;
+	if (o->extract)
+		sendmail_die(EX_USAGE, "-t can be used only in delivery mode");
+	if (o->recipients[0] != NULL && modes[o->mode] != NULL)
+		sendmail_die(EX_USAGE, "%s mode requires no recipient", modes[o->mode]);
 }

@@ -1,108 +1,110 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sendmail.h — what the files of sendmail(1) share.
- *
- * One process, one message: the structures live as long as the program. Errors end it with the
- * documented exit codes of sysexits.h.
+ * sendmail.h — what the files of this command share.
  */
 #pragma once
 
-#include <sys/types.h>
+#include <sysexits.h>
 
 #include "address/address.h"
 #include "conf/conf.h"
 #include "io/stream.h"
 
 enum sendmail_mode {
-	MODE_DELIVER,
-	MODE_DAEMON,     /* -bd -bl: start the mail system */
-	MODE_NEWALIASES, /* -bi -I, newaliases */
-	MODE_MAILQ,      /* -bp, mailq */
-	MODE_SMTP,       /* -bs, smtpd */
-	MODE_IGNORE,     /* -bh -bH -qTIME: nothing to do */
-	MODE_FLUSH,      /* -q */
-	MODE_FLUSH_ID,   /* -qI id */
-	MODE_FLUSH_SITE, /* -qR site */
+	MODE_ENQUEUE, /* -bm: take a message */
+	MODE_VERIFY,  /* -bv */
+	MODE_DAEMON,  /* -bd, -bl */
+	MODE_ALIASES, /* -bi, newaliases */
+	MODE_QUEUE,   /* -bp, mailq */
+	MODE_FLUSH,   /* -q */
+	MODE_SMTP,    /* -bs */
+	MODE_IGNORE,  /* -bh, -bH: nothing to do */
 };
 
-/** The command line. Strings belong to argv. */
+struct sendmail_conf {
+	const char *command_directory;
+	const char *daemon_directory;
+	const char *alias_database;
+	const char *default_verp_delimiters;
+	const char *verp_delimiter_filter;
+	const char *sendmail_fix_line_endings;
+	int64_t line_length_limit;
+	int64_t header_size_limit;
+	int64_t header_address_token_limit;
+	int64_t mime_nesting_limit;
+	int64_t mime_boundary_length_limit;
+	bool requiretls_enable;
+	bool smtputf8_enable;
+};
+
+/** The command line. Strings point to argv. */
 struct sendmail_options {
 	enum sendmail_mode mode;
-	const char *config;        /* -C, NULL */
-	const char *sender;        /* -f -r, NULL */
-	const char *full_name;     /* -F, NULL */
-	const char *encoding;      /* -B: "7bit", "8bit", NULL */
-	const char *envid;         /* -V, NULL */
-	const char *verp;          /* -XV: two characters, "" the default ones, NULL none */
-	const char *aliases;       /* -oA, NULL */
-	const char *flush_what;    /* id or site of MODE_FLUSH_ID, MODE_FLUSH_SITE */
-	bool extract;              /* -t */
-	bool ignore_dots;          /* -i -oi */
-	bool gateway;              /* -G */
-	bool verify;               /* -bv */
-	bool requiretls, smtputf8; /* -O */
-	int notify;                /* -N, DSN_NOTIFY_ bits, 0 none */
-	int ret;                   /* -R, DSN_RET_, 0 none */
-	int verbose;               /* -v */
-	char **rcpt;               /* NULL-terminated */
+	bool mode_given;
+	const char *config_dir;
+	const char *full_name;  /* -F */
+	const char *sender;     /* -f, -r; NULL: the user */
+	const char *encoding;   /* -B: "7bit", "8bit"; NULL */
+	const char *envid;      /* -V */
+	const char *verp;       /* -XV: "" default delimiters, or two characters; NULL: no */
+	const char *alias_file; /* -oA */
+	const char *flush_site; /* -qR */
+	const char *flush_id;   /* -qI */
+	int notify;             /* -N: DSN_NOTIFY_ bits */
+	int ret;                /* -R: DSN_RET_ */
+	int verbose;
+	bool gateway;      /* -G */
+	bool dot_ends;     /* unless -i */
+	bool extract;      /* -t */
+	bool requiretls;   /* -O */
+	bool smtputf8;     /* -O */
+	char **recipients; /* NULL-terminated */
 };
 
-/** Parameters, named as in main.cf. */
-struct sendmail_conf {
-	const char *command_directory, *daemon_directory;
-	const char *alias_database;
-	const char *authorized_submit_users;
-	const char *sendmail_fix_line_endings;
-	const char *default_verp_delimiters, *verp_delimiter_filter;
-	int64_t line_length_limit, header_size_limit, header_address_token_limit;
-};
+/* ---- options.c ---- */
 
-/** Who submits. */
-struct sendmail_user {
-	uid_t uid;
-	const char *login;     /* "unknown" without an entry */
-	const char *full_name; /* "" none */
-};
+/** Parse; ends the program on usage errors. `program` is the name that it was called by. */
+void options_parse(int argc, char **argv, const char *program, struct sendmail_options *ret);
+/** Options that exclude each other, once the configuration is known. */
+void options_check(const struct sendmail_options *o, const struct sendmail_conf *c);
+/** Log "fatal: text" and exit with a sysexits status. */
+_noreturn_ void sendmail_die(int status, const char *fmt, ...) _printf_(2, 3);
 
-/** End with a message "SENDER(UID): text" on standard error and in the log. */
-_noreturn_ void sendmail_fail(int status, const struct sendmail_user *u, const char *sender,
-	const char *fmt, ...) _printf_(4, 5);
+/* ---- run.c ---- */
 
-/** Parse the command line; ends the program on errors. */
-void options_parse(int argc, char **argv, struct sendmail_options *ret);
-/** Do what is not a delivery; does not return. */
-_noreturn_ void modes_run(const struct sendmail_options *o, const struct sendmail_conf *c);
-/** The submitter: from the password file, -F and NAME. */
-void user_find(const struct sendmail_options *o, struct arena *a, struct sendmail_user *ret);
+/** Become another command; never returns. argv is NULL-terminated. */
+_noreturn_ void run_exec(const char *dir, const char *name, char *const argv[]);
+/** All modes but enqueue and verify; never returns. */
+_noreturn_ void run_mode(const struct sendmail_options *o, const struct sendmail_conf *c);
 
-/** How lines of the input end up as records. */
-struct content {
-	const struct sendmail_options *opt;
-	const struct sendmail_conf *conf;
-	struct arena *arena;
-	struct stream *out;
-	struct address_list found; /* recipients of To, Cc, Bcc */
-	struct address_list
-		resent; /* of Resent-To and the like; they take the place of the others */
-	bool has_resent;
-	bool in_header;
-	struct buf header; /* the header field being collected */
-	bool any_line;     /* past the From_ lines at the top */
-	bool strip_cr, cr_decided;
-};
+/* ---- postdrop.c ---- */
 
-/** Copy standard input as N and L records; 0, or negative errno of `in` (then *ret_write is 0) or of out. */
-_must_use_ int content_copy(struct content *c, struct stream *in, bool *ret_write);
-/** The recipients that -t found. */
-const struct address_list *content_recipients(const struct content *c);
+/** A running postdrop. */
+struct postdrop;
+/** Start it and read its greeting; ends the program when it fails. */
+_alloc_ struct postdrop *postdrop_start(const struct sendmail_conf *c, const char *who,
+	int verbose);
+/** Write one record; a broken connection is dealt with by postdrop_finish(). */
+void postdrop_put(struct postdrop *p, int type, struct str data);
+/** Formatted. */
+void postdrop_putf(struct postdrop *p, int type, const char *fmt, ...) _printf_(3, 4);
+/** After E: the outcome. Ends the program unless the message was taken. */
+void postdrop_finish(struct postdrop *p);
+/** Give up: postdrop removes its file. */
+void postdrop_cancel(struct postdrop *p);
 
-/** Submit the message on standard input; the exit status. */
-int submit(const struct sendmail_options *o, const struct sendmail_conf *c, struct arena *a,
-	const struct sendmail_user *u);
+/* ---- header.c ---- */
 
-/** Recipients named by one argument: internal forms; one empty string when there is none. */
-void argument_recipients(const char *arg, struct arena *a, struct address_list *ret);
-/** The sender named by -f: internal form, empty for "" and "<>". */
-struct str argument_sender(const char *arg, struct arena *a);
-/** Append `more` to a list in the arena. */
-void list_append(struct address_list *l, const struct address_list *more, struct arena *a);
+/** Recipients from the header of a message (-t). */
+struct header_reader;
+_alloc_ struct header_reader *header_reader_new(const struct sendmail_conf *c, struct arena *a);
+/** Feed text as it goes by. */
+void header_reader_line(struct header_reader *h, struct str line, bool partial);
+/** End: the recipients, those of Resent headers if there are such; NULL or why they are not known. */
+const char *header_reader_end(struct header_reader *h, struct address_list *ret);
+void header_reader_free(struct header_reader *h);
+
+/* ---- deliver.c ---- */
+
+/** Hand in the message on standard input, or a probe. */
+void deliver(const struct sendmail_options *o, const struct sendmail_conf *c);

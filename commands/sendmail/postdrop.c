@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * postdrop.c — the other end of postdrop's conversation.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/strv.h"
+#include "intake/intake.h"
+#include "ipc/attr.h"
+#include "log/log.h"
+#include "sendmail.h"
+
+#define LIST_MAX ((size_t)16 * 1024)
+/* Most bytes of one record: an address, or one line. */
+#define RECORD_MAX ((size_t)1024 * 1024)
+
+struct postdrop {
+	struct stream *s;
+	struct arena *a;
+	struct buf record;
+	const char *who; /* "SENDER(UID)" for messages */
+	pid_t pid;
+	int rfd, wfd;
+	int error;
+};
+
+static pid_t spawn(const char *path, struct strv *argv, int in, int out)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	sigset_t defaults;
+	pid_t pid = -1;
+
+	check(posix_spawn_file_actions_init(&actions) == 0);
+	check(posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO) == 0);
+	check(posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO) == 0);
+	/* We ignore SIGPIPE; a child should start with what is usual. */
+	check(posix_spawnattr_init(&attr) == 0);
+	check(sigemptyset(&defaults) == 0 && sigaddset(&defaults, SIGPIPE) == 0);
+	check(posix_spawnattr_setsigdefault(&attr, &defaults) == 0);
+	check(posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF) == 0);
+	if (posix_spawn(&pid, path, &actions, &attr, argv->v, environ) != 0)
+		pid = -1;
+	(void)posix_spawn_file_actions_destroy(&actions);
+	(void)posix_spawnattr_destroy(&attr);
+	return pid;
+}
+
+struct postdrop *postdrop_start(const struct sendmail_conf *c, const char *who, int verbose)
+{
+	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_strv_ struct strv argv = { 0 };
+	struct postdrop *p = mem_new(struct postdrop);
+	struct attr_list list;
+	struct str value;
+	int to[2];
+	int from[2];
+
+	buf_putf(&path, "%s/postdrop", c->command_directory);
+	strv_add(&argv, buf_str(&path));
+	strv_add(&argv, STR("-r"));
+	for (int i = 0; i < verbose; i++)
+		strv_add(&argv, STR("-v"));
+	if (pipe2(to, O_CLOEXEC) < 0 || pipe2(from, O_CLOEXEC) < 0)
+		sendmail_die(EX_OSERR, "%s: pipe: %m", who);
+	p->who = who;
+	p->pid = spawn(buf_cstr(&path), &argv, to[0], from[1]);
+	(void)close(to[0]);
+	(void)close(from[1]);
+	p->rfd = from[0];
+	p->wfd = to[1];
+	p->s = stream_new_pair(p->rfd, p->wfd);
+	p->a = arena_new(0);
+	p->record = BUF(RECORD_MAX + 16);
+	if (p->pid < 0 || attr_list_read(p->s, ATTR_NUL, LIST_MAX, p->a, &list) < 0 ||
+		attr_str(&list, "protocol", &value) < 0 || !str_eq(value, STR("postdrop_protocol")))
+		sendmail_die(EX_UNAVAILABLE, "%s: unable to execute %s -r", who, buf_cstr(&path));
+	return p;
+}
+
+void postdrop_put(struct postdrop *p, int type, struct str data)
+{
+	if (p->error < 0)
+		return;
+	buf_clear(&p->record);
+	p->error = rec_put(&p->record, type, data);
+	if (p->error == 0)
+		p->error = stream_write(p->s, buf_str(&p->record));
+}
+
+void postdrop_putf(struct postdrop *p, int type, const char *fmt, ...)
+{
+	_cleanup_buf_ struct buf b = BUF(RECORD_MAX);
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = buf_addv(&b, fmt, ap);
+	va_end(ap);
+	if (r < 0 && p->error == 0)
+		p->error = r;
+	postdrop_put(p, type, buf_str(&b));
+}
+
+static int exit_status(unsigned status)
+{
+	if ((status & INTAKE_STAT_BAD) != 0)
+		return EX_SOFTWARE;
+	if ((status & INTAKE_STAT_WRITE) != 0)
+		return EX_TEMPFAIL;
+	if ((status & INTAKE_STAT_NOPERM) != 0)
+		return EX_NOPERM;
+	return EX_UNAVAILABLE;
+}
+
+void postdrop_finish(struct postdrop *p)
+{
+	struct attr_list list;
+	struct str reason = STR_EMPTY;
+	int status;
+	int r = p->error;
+
+	if (r == 0)
+		r = stream_flush(p->s);
+	/* Even when writing failed there may be an answer that says why. */
+	if (attr_list_read(p->s, ATTR_NUL, LIST_MAX, p->a, &list) < 0 ||
+		attr_int(&list, "status", &status) < 0)
+		sendmail_die(EX_UNAVAILABLE, "%s: error writing queue file: %s", p->who,
+			r < 0 ? strerrordesc_np(-r) : "no answer from postdrop");
+	(void)!attr_str(&list, "reason", &reason);
+	if (status != 0) {
+		if (reason.len == 0)
+			reason = str_of(intake_status_text((unsigned)status)->text);
+		sendmail_die(exit_status((unsigned)status), "%s: " STR_FMT, p->who,
+			STR_ARG(reason));
+	}
+	if (r < 0)
+		sendmail_die(EX_UNAVAILABLE, "%s: error writing queue file: %s", p->who,
+			strerrordesc_np(-r));
+	postdrop_cancel(p);
+}
+
+void postdrop_cancel(struct postdrop *p)
+{
+	int status;
+
+	stream_free(p->s);
+	(void)close(p->wfd);
+	(void)close(p->rfd);
+	arena_free(p->a);
+	buf_done(&p->record);
+	while (waitpid(p->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	free(p);
+}
