@@ -125,7 +125,7 @@ static struct conf *configure(int argc, char **argv)
 	int verbose = 0;
 	int c;
 
-	while ((c = getopt(argc, argv, "c:rv")) > 0) {
+	while ((c = getopt(argc, argv, "+c:rv")) > 0) {
 		switch (c) {
 		case 'c':
 			dir = optarg;
@@ -218,6 +218,21 @@ static void create(struct queue_file *file)
 	log_on_fatal(remove_file);
 }
 
+/* E came: take the message or refuse it. */
+static void conclude(struct message *m, struct stream *s)
+{
+	if (!m->seen_sender || !m->seen_rcpt)
+		m->status |= INTAKE_STAT_BAD;
+	finish(m);
+	if (m->status == 0) {
+		the_path[0] = '\0';
+		wake_pickup();
+	} else {
+		remove_file();
+	}
+	answer(s, m);
+}
+
 int main(int argc, char **argv)
 {
 	static char name[] = "postdrop";
@@ -227,6 +242,7 @@ int main(int argc, char **argv)
 	struct stream *s;
 	struct conf *conf;
 	struct why why;
+	int status;
 
 	(void)umask(022);
 	fd_open_std();
@@ -247,19 +263,15 @@ int main(int argc, char **argv)
 	m.reason = BUF(BUF_SMALL);
 	s = stream_new_pair(STDIN_FILENO, STDOUT_FILENO);
 	greet(s, file.id);
-	if (!message_copy(&m, s)) {
-		remove_file();
-		return 0;
-	}
-	if (!m.seen_sender || !m.seen_rcpt)
-		m.status |= INTAKE_STAT_BAD;
-	finish(&m);
-	if (m.status == 0)
-		the_path[0] = '\0';
+	if (message_copy(&m, s))
+		conclude(&m, s);
 	else
 		remove_file();
-	if (m.status == 0)
-		wake_pickup();
-	answer(s, &m);
-	return m.status == 0 ? 0 : (m.status & 0xff) == 0 ? 1 : (int)(m.status & 0xff);
+	status = (int)(m.status & 0xff);
+	stream_free(s);
+	buf_done(&m.out);
+	buf_done(&m.reason);
+	fd_close(m.fd);
+	conf_free(conf);
+	return m.status != 0 && status == 0 ? 1 : status;
 }

@@ -75,6 +75,8 @@ static struct str parse_sender(const struct delivery *d)
 	if (d->o->sender == NULL)
 		return login_name(d->a);
 	address_list_parse(str_of(d->o->sender), 1000, d->a, &list);
+	if (list.n > 1)
+		log_warn("-f option specified malformed sender: %s", d->o->sender);
 	return list.n == 0 ? STR_EMPTY : list.v[0];
 }
 

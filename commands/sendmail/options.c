@@ -13,7 +13,7 @@
 #include "queue/record.h"
 #include "sendmail.h"
 
-#define OPTIONS   "A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:r:q:tvx"
+#define OPTIONS   "+A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:r:q:tvx"
 #define ENVID_MAX 100
 
 void sendmail_die(int status, const char *fmt, ...)
