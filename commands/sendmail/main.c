@@ -5,6 +5,7 @@
  * A front end without privileges: mail goes to postdrop, everything else to the command that does it.
  * Exit status as in <sysexits.h>; 0 means that the message is on stable storage.
  */
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@
 #include "log/log.h"
 #include "sendmail.h"
 #include "service/derive.h"
+#include "service/table_settings.h"
+#include "table/match.h"
 
 static struct sendmail_conf the_conf;
 
@@ -23,6 +26,7 @@ static const struct conf_var vars[] = {
 	CV_STR(C, command_directory),
 	CV_STR(C, daemon_directory),
 	CV_STR(C, alias_database),
+	CV_STR(C, authorized_submit_users),
 	CV_STR(C, default_verp_delimiters),
 	CV_STR(C, verp_delimiter_filter),
 	CV_STR(C, sendmail_fix_line_endings),
@@ -78,6 +82,29 @@ static void check_settings(struct sendmail_options *o)
 	}
 }
 
+/* postdrop asks again; here the exit status can say what it is. */
+static void check_user(struct conf *conf)
+{
+	const struct passwd *pw = getpwuid(getuid());
+	const char *name = pw == NULL ? "unknown" : pw->pw_name;
+	struct table_settings tables;
+	struct match_list *users;
+	struct why why = { "" };
+	enum lookup found;
+
+	if (table_settings_from_conf(conf, &log_notes, &tables, &why) < 0)
+		log_fatal("%s", why.text);
+	users = match_new(&tables, "authorized_submit_users", MATCH_STRING, false,
+		str_of(the_conf.authorized_submit_users));
+	found = match_str(users, str_of(name), &why);
+	match_free(users);
+	if (found == LOOKUP_TEMPFAIL)
+		log_fatal("authorized_submit_users: %s", why.text);
+	if (found == LOOKUP_NONE)
+		sendmail_die(EX_NOPERM, "User %s(%ld) is not allowed to submit mail", name,
+			(long)getuid());
+}
+
 int main(int argc, char **argv)
 {
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
@@ -108,6 +135,7 @@ int main(int argc, char **argv)
 	check_settings(&o);
 	if (o.mode != MODE_ENQUEUE && o.mode != MODE_VERIFY)
 		run_mode(&o, &the_conf);
+	check_user(conf);
 	deliver(&o, &the_conf);
 	conf_free(conf);
 	return fflush(stdout) == 0 ? 0 : EX_TEMPFAIL;

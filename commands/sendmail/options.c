@@ -214,12 +214,39 @@ static void q_option(struct sendmail_options *o, const char *arg)
 		sendmail_die(EX_USAGE, "-q%c needs a value", arg[0]);
 }
 
+static void refuse_n(struct sendmail_options *o, const char *arg)
+{
+	(void)o;
+	(void)arg;
+	sendmail_die(EX_USAGE, "-n option not supported");
+}
+
+/* Letters with an argument that needs thought. */
+static const struct {
+	char letter;
+	void (*fn)(struct sendmail_options *o, const char *arg);
+} the_handlers[] = {
+	{ 'B', body_type },
+	{ 'N', notify },
+	{ 'O', long_option },
+	{ 'R', return_part },
+	{ 'V', envid },
+	{ 'X', x_option },
+	{ 'b', b_option },
+	{ 'n', refuse_n },
+	{ 'o', o_option },
+	{ 'q', q_option },
+};
+
 static void option(struct sendmail_options *o, int c, const char *arg)
 {
+	for (size_t i = 0; i < ARRAY_LEN(the_handlers); i++) {
+		if (c == the_handlers[i].letter) {
+			the_handlers[i].fn(o, arg);
+			return;
+		}
+	}
 	switch (c) {
-	case 'B':
-		body_type(o, arg);
-		break;
 	case 'C':
 		o->config_dir = arg;
 		break;
@@ -232,38 +259,12 @@ static void option(struct sendmail_options *o, int c, const char *arg)
 	case 'I':
 		set_mode(o, MODE_ALIASES);
 		break;
-	case 'N':
-		notify(o, arg);
-		break;
-	case 'O':
-		long_option(o, arg);
-		break;
-	case 'R':
-		return_part(o, arg);
-		break;
-	case 'V':
-		envid(o, arg);
-		break;
-	case 'X':
-		x_option(o, arg);
-		break;
-	case 'b':
-		b_option(o, arg);
-		break;
 	case 'f':
 	case 'r':
 		o->sender = arg;
 		break;
 	case 'i':
 		o->dot_ends = false;
-		break;
-	case 'n':
-		sendmail_die(EX_USAGE, "-n option not supported");
-	case 'o':
-		o_option(o, arg);
-		break;
-	case 'q':
-		q_option(o, arg);
 		break;
 	case 't':
 		o->extract = true;

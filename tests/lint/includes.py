@@ -22,7 +22,7 @@ TABLE = {
     "address": "base net io ipc table mime dns",
     "queue": "base io ipc",
     "access": "base net io ipc table mime smtp dns address",
-    "intake": "base io ipc table mime smtp address queue",
+    "intake": "base net io ipc table mime smtp address queue",
     "delivery": "base net io ipc table mime smtp address queue",
     "service": "base log conf net io sandbox ipc table mime smtp dns address queue access intake delivery",
 }
