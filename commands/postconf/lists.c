@@ -6,7 +6,6 @@
 
 #include "postconf.h"
 
-#include "log/log.h"
 #include "table/table.h"
 
 int show_list(const struct request *req)
@@ -25,7 +24,6 @@ int show_list(const struct request *req)
 		/* Built without login plug-ins and without TLS: as documented, nothing to list. */
 		return 0;
 	default:
-		log_fatal("-%c is not supported: bounce message templates are shown by no command",
-			req->object);
+		return 1;
 	}
 }

@@ -209,7 +209,7 @@ static void load(struct context *x)
 			log_fatal("invalid parameter override: %s: %s", req->overrides.v[i],
 				why.text);
 	r = master_cf_load(x->master_cf, false, NULL, &x->services, &why);
-	if (r < 0 && (req->object != 'p' || r != -ENOENT))
+	if (r < 0 && (strchr("pbt", req->object) == NULL || r != -ENOENT))
 		log_fatal("%s", why.text);
 	if (r < 0)
 		log_warn("%s", why.text);
@@ -223,10 +223,14 @@ static int run(struct context *x)
 	if (x->req->edit != 0)
 		return x->req->object == 'p' ? edit_main(x) : edit_master(x);
 	load(x);
-	status = x->req->object == 'p' ? show_main(x) : show_master(x);
+	if (strchr("bt", x->req->object) != NULL)
+		status = show_templates(x);
+	else
+		status = x->req->object == 'p' ? show_main(x) : show_master(x);
 	if (fflush(stdout) != 0)
 		log_fatal("write error: %m");
-	warn_names(x);
+	if (strchr("bt", x->req->object) == NULL)
+		warn_names(x);
 	map_free(x->used);
 	master_cf_done(&x->services);
 	conf_free(x->conf);
@@ -243,7 +247,7 @@ int main(int argc, char **argv)
 	fd_open_std();
 	log_init(&(struct log_settings){ .tag = "postconf", .to_stderr = true, .no_syslog = true });
 	parse_options(argc, argv, &req);
-	if (strchr("pMFP", req.object) == NULL)
+	if (strchr("pMFPbt", req.object) == NULL)
 		return show_list(&req);
 	req.dir_given = req.dir != NULL || getenv("MAIL_CONFIG") != NULL;
 	req.dir = derive_config_dir(req.dir);

@@ -101,6 +101,10 @@ int edit_main(const struct context *x);
 /** -Me -MX -M# -Fe -Pe -PX on master.cf: exit status. */
 int edit_master(const struct context *x);
 
+/* templates.c */
+/** -b, -t: exit status. */
+int show_templates(const struct context *x);
+
 /* lists.c */
-/** -a -A -l -m -T -b -t: exit status. */
+/** -a -A -l -m -T: exit status. */
 int show_list(const struct request *req);

@@ -7,10 +7,10 @@
 #include "base/strv.h"
 #include "delivery/bounce_client.h"
 #include "delivery/status_log.h"
+#include "delivery/template.h"
 #include "log/log.h"
 #include "original.h"
 #include "service/service.h"
-#include "template.h"
 
 struct bounce_conf {
 	const char *bounce_notice_recipient;
@@ -24,13 +24,11 @@ struct bounce_conf {
 	const char *internal_mail_filter_classes;
 	const char *cleanup_service_name;
 	const char *myhostname;
-	const char *mydomain;
 	const char *myorigin;
 	const char *mail_name;
 	const char *hash_queue_names;
 	int64_t hash_queue_depth;
 	int64_t bounce_size_limit;
-	usec_t delay_warning_time;
 	usec_t maximal_queue_lifetime;
 	usec_t ipc_timeout;
 	bool backwards_bounce_logfile_compatibility;
@@ -42,7 +40,6 @@ struct bounce_conf {
 /** Immutable after start. */
 struct bounce {
 	struct bounce_conf c;
-	const struct conf *conf;
 	const char *service; /* "bounce", "defer", "trace": the directory of the logs */
 	struct templates templates;
 	struct queue_settings queue;
@@ -51,7 +48,7 @@ struct bounce {
 	bool notify_bounce, notify_2bounce, notify_delay;
 	bool filter_bounces;   /* internal_mail_filter_classes has bounce */
 	struct str mail_token; /* mail_name as part of a field name */
-	struct str shown_hostname, shown_domain;
+	char *text[TEMPLATES]; /* the templates' bodies, expanded */
 };
 
 /** One request to send notices. */

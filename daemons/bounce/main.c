@@ -10,10 +10,10 @@
 
 #include "bounce.h"
 #include "delivery/groups.h"
-#include "dns/dns.h"
 #include "intake/intake.h"
 #include "ipc/attr.h"
 #include "sandbox/sandbox.h"
+#include "service/template_text.h"
 
 /* Most bytes of one request. */
 #define REQUEST_MAX ((size_t)1 << 20)
@@ -33,13 +33,11 @@ static const struct conf_var vars[] = {
 	CV_STR(B, internal_mail_filter_classes),
 	CV_STR(B, cleanup_service_name),
 	CV_STR(B, myhostname),
-	CV_STR(B, mydomain),
 	CV_STR(B, myorigin),
 	CV_STR(B, mail_name),
 	CV_STR(B, hash_queue_names),
 	CV_INT(B, hash_queue_depth),
 	CV_INT(B, bounce_size_limit),
-	CV_TIME(B, delay_warning_time),
 	CV_TIME(B, maximal_queue_lifetime),
 	CV_TIME(B, ipc_timeout),
 	CV_BOOL(B, backwards_bounce_logfile_compatibility),
@@ -209,17 +207,11 @@ static struct str make_token(const char *name)
 
 static void derive(struct bounce *b)
 {
-	bool utf8 = b->c.smtputf8_enable;
-
 	b->notify_bounce = has_class(b->c.notify_classes, STR("bounce"));
 	b->notify_2bounce = has_class(b->c.notify_classes, STR("2bounce"));
 	b->notify_delay = has_class(b->c.notify_classes, STR("delay"));
 	b->filter_bounces = has_class(b->c.internal_mail_filter_classes, STR("bounce"));
 	b->mail_token = make_token(b->c.mail_name);
-	b->shown_hostname = utf8 ? dns_to_utf8(str_of(b->c.myhostname), the_strings)
-				 : str_of(b->c.myhostname);
-	b->shown_domain = utf8 ? dns_to_utf8(str_of(b->c.mydomain), the_strings)
-			       : str_of(b->c.mydomain);
 	b->cleanup_path = arena_cstr(the_strings,
 		arena_fmt(the_strings, "public/%s", b->c.cleanup_service_name));
 	strv_split(&b->hashed, str_of(b->c.hash_queue_names), ", \t\r\n");
@@ -245,12 +237,17 @@ static int pre_jail(struct service_ctx *ctx, struct why *why)
 	the_strings = arena_new(0);
 	b->c.second_bounce_notice_recipient = arena_cstr(the_strings, str_of(second));
 	free(second);
-	b->conf = ctx->conf;
 	b->service = ctx->name;
 	derive(b);
 	templates_init(&b->templates, strcmp(b->c.header_from_format, "obsolete") == 0);
 	if (*b->c.bounce_template_file != '\0')
 		r = templates_load(&b->templates, b->c.bounce_template_file, &log_notes, why);
+	for (size_t i = 0; i < TEMPLATES && r == 0; i++) {
+		struct buf text = BUF(BUF_MEDIUM);
+
+		r = template_text(ctx->conf, &b->templates.t[i], &text, why);
+		b->text[i] = buf_take(&text);
+	}
 	return r;
 }
 

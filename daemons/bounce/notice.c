@@ -187,23 +187,13 @@ static void put_encoding(struct writer *w)
 
 static void put_boilerplate(struct writer *w)
 {
-	const struct bounce *b = w->n->job->b;
-	struct template_values v = { b->c.delay_warning_time, b->c.maximal_queue_lifetime,
-		b->shown_hostname, b->shown_domain };
-	_cleanup_buf_ struct buf named = BUF(BUF_MEDIUM), text = BUF(BUF_MEDIUM);
-	struct str rest, one;
+	struct str rest = str_of(w->n->job->b->text[w->n->template]);
 
-	template_expand(&named, w->t, &v);
-	if (conf_expand_text(b->conf, buf_str(&named), &text, NULL) < 0)
-		rest = buf_str(&named);
-	else
-		rest = buf_str(&text);
 	while (rest.len > 0) {
 		ptrdiff_t nl = str_chr(rest, '\n');
 
-		one = nl < 0 ? rest : str_head(rest, (size_t)nl);
+		(void)put_line(w, nl < 0 ? rest : str_head(rest, (size_t)nl));
 		rest = str_skip(rest, nl < 0 ? rest.len : (size_t)nl + 1);
-		(void)put_line(w, one);
 	}
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Templates of notices. */
-#include "template.h"
+#include "delivery/template.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -156,6 +156,28 @@ static void test_expand(void **state)
 	}
 }
 
+/* What is written is read as the same. */
+static void test_dump(void **state)
+{
+	struct templates ts, again;
+	struct buf b = BUF(BUF_SMALL), c = BUF(BUF_SMALL);
+
+	(void)state;
+	the_notes = 0;
+	templates_init(&ts, true);
+	templates_init(&again, false);
+	templates_dump(&b, &ts);
+	templates_parse(&again, buf_str(&b), "f", &notes);
+	templates_dump(&c, &again);
+	assert_string_equal(buf_cstr(&b), buf_cstr(&c));
+	assert_int_equal(the_notes, 0);
+	assert_string_equal(template_name(TEMPLATE_VERIFY), "verify_template");
+	templates_done(&ts);
+	templates_done(&again);
+	buf_done(&b);
+	buf_done(&c);
+}
+
 static void test_missing_file(void **state)
 {
 	struct templates ts;
@@ -174,6 +196,7 @@ int main(void)
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_expand),
+		cmocka_unit_test(test_dump),
 		cmocka_unit_test(test_missing_file),
 	};
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bounce/template.h — subjects and texts of notices: built in, or from bounce_template_file.
+ * delivery/template.h — subjects and texts of notices: built in, or from bounce_template_file.
  */
 #pragma once
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/why.h"
 
@@ -48,6 +49,11 @@ _must_use_ int templates_load(struct templates *ts, const char *path, const stru
 /** As templates_load, from text; `name` is for notes. */
 void templates_parse(struct templates *ts, struct str text, const char *name,
 	const struct notes *notes);
+
+/** The name of a template in a template file: "failure_template". */
+const char *template_name(enum template_id id);
+/** Append all templates in the form of a template file. */
+void templates_dump(struct buf *b, const struct templates *ts);
 
 /** Values that are known to notices only. */
 struct template_values {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bounce/template.c — built-in templates, the template file, special names.
+ * delivery/template.c — built-in templates, the template file, special names.
  */
-#include "template.h"
+#include "delivery/template.h"
 
 #include <errno.h>
 
@@ -49,6 +49,24 @@ static const struct {
 		.body = "This is the mail server of $myhostname.\n\n"
 			"Here is the delivery status report that you asked for.\n" SIGNATURE },
 };
+
+const char *template_name(enum template_id id)
+{
+	return names[id];
+}
+
+void templates_dump(struct buf *b, const struct templates *ts)
+{
+	for (size_t i = 0; i < TEMPLATES; i++) {
+		const struct template *t = &ts->t[i];
+
+		buf_putf(b, "%s%s = <<EOF\nCharset: %s\nFrom: %s\nSubject: %s\n", i > 0 ? "\n" : "",
+			names[i], t->charset, t->from, t->subject);
+		if (t->postmaster_subject != NULL)
+			buf_putf(b, "Postmaster-Subject: %s\n", t->postmaster_subject);
+		buf_putf(b, "\n%sEOF\n", t->body);
+	}
+}
 
 void templates_init(struct templates *ts, bool obsolete_from)
 {
