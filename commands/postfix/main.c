@@ -199,7 +199,11 @@ int main(int argc, char **argv)
 	if (!named && dir == NULL)
 		run_wrapper(&in, argv + optind);
 	find_identity(&in);
-	derive_log(in.conf, "postfix-script", true, true);
+	/* Straight to a file: the log service may be about to end, or not be up yet. */
+	if (strncmp(in.maillog_file, "/dev/", strlen("/dev/")) == 0)
+		derive_log(in.conf, "postfix-script", true, true);
+	else
+		derive_log_direct(in.conf, "postfix-script", true);
 	log_set_verbose(verbose);
 	run_environment(&in);
 	status = dispatch(&in, argv + optind);

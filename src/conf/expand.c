@@ -196,15 +196,28 @@ static int condition(struct expansion *x, struct str all, struct cursor *c)
 	return r < 0 ? r : holds(rel, cmp);
 }
 
-/** The texts after '?' and ':': 0 or -EINVAL; a text that is not there is empty. */
+/** White space and then '{': true, the cursor is at the brace; else it stays. */
+static bool at_brace(struct cursor *c)
+{
+	struct cursor ahead = *c;
+
+	skip_ws(&ahead);
+	if (cur_peek(&ahead) != '{')
+		return false;
+	*c = ahead;
+	return true;
+}
+
+/**
+ * The texts after '?' and ':': 0 or -EINVAL; a text that is not there is empty.
+ *
+ * A text without braces runs to the end and keeps its white space.
+ */
 static int branches(struct expansion *x, struct str all, struct cursor *c, struct str *ret_yes,
 	struct str *ret_no)
 {
-	struct str *ret = ret_no;
-
 	if (cur_char(c, '?')) {
-		skip_ws(c);
-		if (cur_peek(c) != '{') {
+		if (!at_brace(c)) {
 			*ret_yes = cur_rest(c);
 			return 0;
 		}
@@ -217,12 +230,11 @@ static int branches(struct expansion *x, struct str all, struct cursor *c, struc
 			return error_at(x, "\":\" expected", all, c);
 	}
 	(void)cur_char(c, ':');
-	skip_ws(c);
-	if (cur_peek(c) != '{') {
-		*ret = cur_rest(c);
+	if (!at_brace(c)) {
+		*ret_no = cur_rest(c);
 		return 0;
 	}
-	if (!balanced(c, '{', '}', ret))
+	if (!balanced(c, '{', '}', ret_no))
 		return error_at(x, "\"}\" expected", all, c);
 	skip_ws(c);
 	return cur_at_end(c) ? 0 : error_at(x, "unexpected input", all, c);

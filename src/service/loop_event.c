@@ -6,6 +6,8 @@
  */
 #include <errno.h>
 #include <ev.h>
+#include <poll.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -18,6 +20,8 @@
 /* How long a trigger may take to say what it wants, and how much it may say. */
 #define TRIGGER_SECONDS 10
 #define TRIGGER_MAX     1024
+/* Datagram calls at the end; each takes a batch. */
+#define DRAIN_MAX 64
 
 struct loop {
 	struct run *run;
@@ -26,6 +30,7 @@ struct loop {
 	struct ev_io end;
 	struct ev_timer timer;
 	struct ev_timer pause;
+	struct ev_signal term;
 	struct ev_io *listeners;
 	unsigned n_listeners;
 	usec_t idle_since;
@@ -191,6 +196,22 @@ static void on_datagram(struct ev_loop *ev, struct ev_io *io, int events)
 	count_use(l);
 }
 
+/* The end of a datagram service: what peers sent before is still served (the last log lines). */
+static void on_term(struct ev_loop *ev, struct ev_signal *sig, int events)
+{
+	struct loop *l = sig->data;
+
+	(void)ev;
+	(void)events;
+	for (unsigned i = 0; i < l->n_listeners; i++)
+		for (int n = 0; n < DRAIN_MAX; n++) {
+			if (fd_wait(l->listeners[i].fd, POLLIN, clock_now()) < 0)
+				break;
+			l->run->def->datagram(&l->run->ctx, l->listeners[i].fd);
+		}
+	run_end(l->run);
+}
+
 typedef void (*io_fn)(struct ev_loop *ev, struct ev_io *io, int events);
 
 static io_fn listener_fn(const struct run *run)
@@ -222,6 +243,11 @@ static void start(struct loop *l)
 	ev_io_start(l->ev, &l->end);
 	ev_timer_init(&l->timer, on_timer, 0., 0.);
 	ev_timer_init(&l->pause, on_pause_end, 0., 0.);
+	if (run->def->kind == SERVICE_DGRAM) {
+		ev_signal_init(&l->term, on_term, SIGTERM);
+		l->term.data = l;
+		ev_signal_start(l->ev, &l->term);
+	}
 	l->n_listeners = run->opt.sockets;
 	l->listeners = mem_array(l->n_listeners, sizeof *l->listeners);
 	for (unsigned i = 0; i < l->n_listeners; i++) {

@@ -43,7 +43,8 @@ static void good(void **state)
 		{ "${a}{x}", "1{x}" },
 		{ "a{b", "a{b" },
 		/* conditions on names */
-		{ "${a? y }z", "y z" },
+		{ "${a? y }z", " y z" },
+		{ "-${b: n }z", "- n z" },
 		{ "${a?{ y }}z", " y z" },
 		{ "${nosuch?{1}:{ 2 }}", " 2 " },
 		{ "${nosuch:{ 3 }}", " 3 " },
