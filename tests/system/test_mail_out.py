@@ -58,7 +58,7 @@ def test_mx(mta, smtp_sink, nameserver):
                r"Name service error for name=broken.example type=MX: Host not found, try again\)")
     m.wait_log(rf"{qid}: to=<n@null.example>, relay=none, .*dsn=5.1.0, status=bounced \(Domain null.example does not accept "
                r"mail \(nullMX\)\)")
-    assert m.queue_ids("deferred") == [qid]
+    wait_until(lambda: m.queue_ids("deferred") == [qid], "the message is deferred")
 
 
 def test_alias_expansion(either):
