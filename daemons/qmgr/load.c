@@ -30,6 +30,8 @@ struct load {
 	char id[QUEUE_ID_MAX + 1];
 	const char *from;
 	bool ignore_time, flush;
+	const char *again_from; /* a scan met it again meanwhile: its queue, and what it wanted */
+	bool again_ignore_time, again_flush;
 	size_t max;
 	struct message *m; /* result; NULL: there is none */
 };
@@ -199,6 +201,8 @@ static void load_done(struct job *j)
 	routing_drop(l->routing);
 	if (l->m != NULL)
 		active_add(q, l->m);
+	else if (l->again_from != NULL)
+		load_message(q, str_of(l->id), l->again_from, l->again_ignore_time, l->again_flush);
 	free(l);
 	scan_pump(q);
 }
@@ -216,9 +220,18 @@ void load_message(struct qmgr *q, struct str id, const char *from, bool ignore_t
 {
 	struct load *l;
 
-	if (map_has(q->active, id) || !map_add(q->loading, id, NULL))
+	if (map_has(q->active, id))
 		return;
+	l = map_get(q->loading, id);
+	if (l != NULL) {
+		/* Asked for again while a worker looks at it: what it has seen may be out of date. */
+		l->again_from = from;
+		l->again_ignore_time = l->again_ignore_time || ignore_time;
+		l->again_flush = l->again_flush || flush;
+		return;
+	}
 	l = mem_new(struct load);
+	map_set(q->loading, id, l);
 	l->job = (struct job){ .run = run_load, .done = load_done };
 	l->q = q;
 	l->routing = routing_take(q);

@@ -101,3 +101,20 @@ def test_second_master_refuses(either):
     m.stop()
     wait_until(lambda: subprocess.run([str(m.daemons / "master"), "-c", str(m.config), "-t"], capture_output=True,
                                       timeout=30).returncode == 0, "master -t says that none runs")
+
+
+def test_flush_right_after_start(mta, smtp_sink):
+    """A flush that arrives while the first scan looks at a message that is not due is not lost."""
+    sink = smtp_sink()
+    m = mta({"relayhost": sink.nexthop, "defer_transports": "smtp"})
+    for n in range(1, 7):
+        m.setting(defer_transports="smtp")
+        m.run("postfix", "-c", m.config, "reload")
+        qid = m.send("a@test.example", f"r{n}@remote.example")
+        m.wait_log(rf"{qid}: to=<.*(deferred|sent)")
+        m.stop()
+        m.setting(defer_transports="")
+        m.run("postfix", "-c", m.config, "start")
+        m.started = True
+        m.run("postqueue", "-c", m.config, "-f")
+        sink.wait(n)
