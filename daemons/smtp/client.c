@@ -228,6 +228,8 @@ int client_setup(struct client *c, struct service_ctx *ctx, struct why *why)
 	if (e == 0)
 		e = open_tables(c, &c->agent.params.tables, why);
 	if (e == 0)
+		e = policy_open(c, &c->agent.params.tables, why);
+	if (e == 0)
 		e = open_dns(c, why);
 	if (e == 0 && c->generic.n > 0) {
 		e = router_settings_from_conf(ctx->conf, &log_notes, &c->router_conf, why);
@@ -249,6 +251,9 @@ const char *client_changed(const struct client *c)
 
 	for (size_t i = 0; name == NULL && i < ARRAY_LEN(all); i++)
 		name = tables_changed(all[i]);
+	for (size_t i = 0; name == NULL && i < c->n_requiretls; i++)
+		if (c->requiretls[i].table != NULL && table_changed(c->requiretls[i].table))
+			name = table_spec(c->requiretls[i].table);
 	if (name == NULL && c->cache_destinations != NULL)
 		name = match_changed(c->cache_destinations);
 	if (name == NULL && c->router != NULL)

@@ -33,6 +33,13 @@ enum client_flags {
 	CLIENT_FINAL = 1 << 3,        /* X */
 };
 
+/** One word of smtp_requiretls_policy: a table, or an action that applies to all. */
+struct tls_rule {
+	struct table *table; /* NULL: action */
+	struct str action;
+};
+#define MAX_TLS_RULES 32
+
 struct client {
 	struct client_params p;
 	bool lmtp;
@@ -51,12 +58,16 @@ struct client {
 	struct tables nested_header_checks, body_checks, reply_filter, dns_filter;
 	struct tables tls_policy, sasl_passwords;
 	struct match_list *cache_destinations;
+	struct tls_rule requiretls[MAX_TLS_RULES];
+	size_t n_requiretls;
 	unsigned discard_keywords;
 	struct cache *cache;
 };
 
 /** Open tables, resolver, cache: 0 or negative errno. client.c */
 _must_use_ int client_setup(struct client *c, struct service_ctx *ctx, struct why *why);
+/** Parse smtp_requiretls_policy: 0 or -EINVAL. policy.c */
+_must_use_ int policy_open(struct client *c, const struct table_settings *ts, struct why *why);
 /** A table that changed, or NULL. */
 const char *client_changed(const struct client *c);
 

@@ -26,7 +26,7 @@
  * smtp_dns_resolver_options lmtp_dns_resolver_options smtp_dns_support_level
  * lmtp_dns_support_level smtp_dns_reply_filter lmtp_dns_reply_filter smtp_tls_security_level
  * lmtp_tls_security_level smtp_tls_policy_maps lmtp_tls_policy_maps smtp_tls_per_site
- * lmtp_tls_per_site smtp_sasl_password_maps lmtp_sasl_password_maps smtp_randomize_addresses
+ * lmtp_tls_per_site smtp_requiretls_policy lmtp_requiretls_policy smtp_sasl_password_maps lmtp_sasl_password_maps smtp_randomize_addresses
  * lmtp_randomize_addresses smtp_balance_inet_protocols lmtp_balance_inet_protocols
  * smtp_bind_address_enforce lmtp_bind_address_enforce smtp_connection_cache_on_demand
  * lmtp_connection_cache_on_demand smtp_defer_if_no_mx_address_found
@@ -83,6 +83,7 @@
 		S(p "_tls_security_level", tls_security_level),                                   \
 		S(p "_tls_policy_maps", tls_policy_maps), S(p "_tls_per_site", tls_per_site),     \
 		S(p "_sasl_password_maps", sasl_password_maps),                                   \
+		S(p "_requiretls_policy", requiretls_policy),                                     \
 		B(p "_randomize_addresses", randomize_addresses),                                 \
 		B(p "_balance_inet_protocols", balance_inet_protocols),                           \
 		B(p "_bind_address_enforce", bind_address_enforce),                               \
@@ -104,6 +105,7 @@
 		B("disable_dns_lookups", disable_dns_lookups),                        \
 		B("disable_mime_output_conversion", disable_mime_output_conversion),  \
 		B("smtputf8_enable", smtputf8_enable),                                \
+		B("tls_required_enable", tls_required_enable),                        \
 		I("mime_nesting_limit", mime_nesting_limit),                          \
 		I("mime_boundary_length_limit", mime_boundary_length_limit),          \
 		I("header_size_limit", header_size_limit),                            \

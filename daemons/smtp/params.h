@@ -23,6 +23,7 @@ struct client_params {
 	const char *body_checks, *host_lookup, *reply_filter, *connection_cache_destinations;
 	const char *dns_resolver_options, *dns_support_level, *dns_reply_filter;
 	const char *tls_security_level, *tls_policy_maps, *tls_per_site, *sasl_password_maps;
+	const char *requiretls_policy;
 	bool randomize_addresses, balance_inet_protocols, bind_address_enforce;
 	bool connection_cache_on_demand, defer_if_no_mx_address_found, quote_rfc821_envelope;
 	bool send_xforward_command, skip_5xx_greeting, skip_quit_response;
@@ -33,7 +34,7 @@ struct client_params {
 	/* Of the system. */
 	const char *myhostname, *best_mx_transport, *inet_interfaces, *dns_servers;
 	bool ignore_mx_lookup_error, disable_dns_lookups, disable_mime_output_conversion;
-	bool smtputf8_enable;
+	bool smtputf8_enable, tls_required_enable;
 	int64_t mime_nesting_limit, mime_boundary_length_limit, header_size_limit;
 	int64_t header_address_token_limit, body_checks_size_limit;
 	usec_t ipc_timeout;

@@ -321,3 +321,24 @@ def test_notify_success_is_left_to_dsn_servers(agent, sink):
     assert a.deliver([Rcpt("a@y", "", "", 2)], sink().nexthop).told == []
     told = a.deliver([Rcpt("a@y", "", "", 2)], sink({"EHLO": "250 x"}).nexthop).told
     assert [t[0] for t in told] == ["trace"] and told[0][1]["action"] == "relayed"
+
+
+REQUIRETLS = 0x20
+
+
+def test_requiretls(agent, sink, nameserver):
+    """A message that asks for TLS does not go without, except where the policy says so."""
+    s = sink()
+    zone = {("far.test", "A"): ["127.0.0.1"], ("a.near.test", "A"): ["127.0.0.1"]}
+    a = agent(conf={"dns_servers": nameserver(zone).servers, "mydomain": "near.test"})
+    r = a.deliver(["a@y"], f"far.test:{s.port}", sendopts=REQUIRETLS, old_names=False)
+    assert not r.done and "Sender requested REQUIRETLS" in r.log[-1] and s.connections == []
+    # The default policy: own domain and address literals are as safe as the network.
+    for nexthop in (f"a.near.test:{s.port}", s.nexthop):
+        assert a.deliver(["a@y"], nexthop, sendopts=REQUIRETLS, old_names=False).done
+
+
+def test_tls_required_no(agent, sink):
+    """"TLS-Required: no" overrules the level."""
+    a = agent(conf={"smtp_tls_security_level": "encrypt"})
+    assert a.deliver(["a@y"], sink().nexthop, sendopts=0x10, old_names=False).done
