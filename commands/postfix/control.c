@@ -130,7 +130,7 @@ int control_start(const struct instance *in, bool foreground, bool quick)
 static bool is_gone(const struct instance *in)
 {
 	for (int i = 0; i < 50; i++) {
-		struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
+		struct timespec pause = { .tv_nsec = 20 * 1000 * 1000L };
 
 		if (control_master(in) == 0)
 			return true;

@@ -107,11 +107,9 @@ static void add_network(struct networks *nets, const struct own *own)
 
 	if (own->family == AF_INET ? !nets->ipv4 : !nets->ipv6)
 		return;
-	if (nets->style == STYLE_SUBNET)
-		bits = mask_bits(own->mask, len);
-	else if (nets->style == STYLE_CLASS && own->family == AF_INET)
+	if (nets->style == STYLE_CLASS && own->family == AF_INET)
 		bits = class_bits(own->addr[0]);
-	else if (nets->style == STYLE_CLASS)
+	else if (nets->style != STYLE_HOST)
 		bits = mask_bits(own->mask, len);
 	for (int i = 0; i < bits; i++)
 		net[i / 8] |= (unsigned char)(own->addr[i / 8] & (0x80 >> (i % 8)));

@@ -155,12 +155,14 @@ struct conf_var {
 	size_t offset;
 };
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): a field name cannot stand in parentheses */
 #define CV_(type, field, want, b)                                                        \
 	{                                                                                \
 #		field, b,                                                               \
 			offsetof(type, field) +                                          \
 				0 * sizeof(char[_Generic(((type *)0)->field, want : 1)]) \
 	}
+/* NOLINTEND(bugprone-macro-parentheses) */
 #define CV_STR(type, field)  CV_(type, field, const char *, CONF_BIND_STR)
 #define CV_INT(type, field)  CV_(type, field, int64_t, CONF_BIND_INT)
 #define CV_TIME(type, field) CV_(type, field, usec_t, CONF_BIND_TIME)

@@ -32,7 +32,8 @@ static void remark(const struct context *x, const char *where, struct str name, 
 	case CONF_NAME_PARAM:
 	case CONF_NAME_TRANSPORT:
 		p = conf_param_find(name);
-		if (p != NULL && !p->heeded)
+		/* What says the default changes nothing. */
+		if (p != NULL && !p->heeded && strcmp(p->def, value) != 0)
 			note(x->notes, NOTE_WARN,
 				"%s: parameter \"%.*s\" is set, but nothing in Postroad heeds it",
 				where, STR_ARG(name));

@@ -8,8 +8,9 @@
 
 static void remarks(void **state)
 {
-	struct dir d = dir_make("smtpd_bannner = x\nzzz = 1\nsender_based_routing = no\n"
-				"smtp_use_tls = yes\nmine = x\nrelayhost = $mine\n",
+	struct dir d = dir_make(
+		"smtpd_bannner = x\nzzz = 1\nsender_based_routing = no\n"
+		"smtp_use_tls = yes\nmine = x\nswap_bangpath = yes\nsun_mailtool_compatibility = no\nrelayhost = $mine\n",
 		"smtp inet n - n - - smtpd -o myhostnam=y -o { sun_mailtool_compatibility = yes }\n");
 	_cleanup_(conf_freep) struct conf *c = NULL;
 	_cleanup_buf_ struct buf said = BUF(BUF_SMALL);
@@ -35,6 +36,7 @@ static void remarks(void **state)
 		if (strstr(buf_cstr(&said), want[i]) == NULL)
 			fail_msg("not said: %s said: %s", want[i], buf_cstr(&said));
 	assert_null(strstr(buf_cstr(&said), "mine"));
+	assert_null(strstr(buf_cstr(&said), "main.cf: parameter \"sun_mailtool_compatibility\""));
 	dir_remove(&d);
 }
 
