@@ -3,9 +3,12 @@
  * qmgr — the queue manager: takes messages from incoming/ and deferred/, hands them to delivery
  * agents, decides what becomes of those that could not be delivered. See qmgr.h.
  */
+#include <errno.h>
 #include <ev.h>
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "ipc/status.h"
 #include "log/log.h"
@@ -14,6 +17,8 @@
 
 /* Threads that wait for disk and tables. */
 #define THREADS 8
+/* How often the flow-control pipe is looked at. */
+#define FLOW_INTERVAL (100 * USEC_PER_MSEC)
 
 static struct qmgr the_qmgr;
 static ev_timer the_deferred_timer;
@@ -58,12 +63,30 @@ static bool has_flow_pipe(void)
 	       S_ISFIFO(st.st_mode);
 }
 
+/*
+ * While no scan of incoming/ is under way there may be default_process_limit tokens: new mail is only
+ * slowed down when it comes faster than it is taken over.
+ */
+static void fill_flow_pipe(struct qmgr *q, usec_t now)
+{
+	int n = 0;
+
+	if (!q->flow_token || q->incoming.s != NULL || now < q->flow_next)
+		return;
+	q->flow_next = now + FLOW_INTERVAL;
+	if (ioctl(IPC_FLOW_READ_FD, FIONREAD, &n) < 0)
+		return;
+	while (n < q->flow_limit && write(IPC_FLOW_WRITE_FD, "", 1) == 1)
+		n++;
+}
+
 static int post_jail(struct service_ctx *ctx, struct why *why)
 {
 	struct qmgr *q = &the_qmgr;
 	double delay = (double)q->conf.queue_run_delay / (double)USEC_PER_SEC;
 
-	(void)why;
+	if (conf_int(ctx->conf, "default_process_limit", &q->flow_limit, why) < 0)
+		return -EINVAL;
 	q->loop = ctx->loop;
 	q->pool = pool_new(q->loop, THREADS);
 	q->active = map_new(NULL);
@@ -75,6 +98,7 @@ static int post_jail(struct service_ctx *ctx, struct why *why)
 	q->sched.transport_retry_time = q->conf.transport_retry_time;
 	q->sched.minimal_backoff_time = q->conf.minimal_backoff_time;
 	q->flow_token = has_flow_pipe();
+	fill_flow_pipe(q, clock_now());
 	ev_timer_init(&the_deferred_timer, on_deferred_timer, delay, delay);
 	the_deferred_timer.data = q;
 	ev_timer_start(q->loop, &the_deferred_timer);
@@ -111,6 +135,7 @@ static int before_wait(struct service_ctx *ctx)
 	usec_t next = sched_next_event(&q->sched, now);
 
 	routing_refresh(q);
+	fill_flow_pipe(q, now);
 	ev_timer_stop(q->loop, &the_sched_timer);
 	if (next == USEC_NEVER)
 		return -1;

@@ -132,9 +132,11 @@ struct qmgr {
 	size_t n_probes;     /* address verification probes in the active queue */
 	struct scan incoming, deferred;
 	bool deferred_turn;
-	struct list calls; /* requests to bounce services that wait */
-	size_t n_calls;    /* under way */
-	bool flow_token;   /* there is a pipe for in_flow_delay */
+	struct list calls;  /* requests to bounce services that wait */
+	size_t n_calls;     /* under way */
+	bool flow_token;    /* there is a pipe for in_flow_delay */
+	int64_t flow_limit; /* tokens in it when there is nothing to do */
+	usec_t flow_next;
 };
 
 /* params.c */

@@ -117,6 +117,9 @@ int message_open(struct session *s)
 {
 	struct why why;
 
+	/* What the cleanup service does for each request: wait a little when qmgr is behind. */
+	if (s->p->intake != NULL)
+		service_flow_delay(s->ctx);
 	if (sink_open(s, intake_flags_of(s), &why) < 0) {
 		log_warn("%s", why.text);
 		s->error_mask |= NOTIFY_RESOURCE;
