@@ -245,12 +245,18 @@ class Instance:
     # ---- queue ----
 
     def queue_ids(self, *names):
-        """Queue ids in the named queues (default: all that hold mail)."""
+        """Ids of complete messages in the named queues (default: all that hold mail).
+
+        A file without mode 0700 is not a message: a program that was killed left it.
+        """
         out = []
         for q in names or ("maildrop", "incoming", "active", "deferred", "hold"):
             for p in (self.queue / q).rglob("*"):
-                if p.is_file() and "." not in p.name:
-                    out.append(p.name)
+                try:
+                    if p.is_file() and "." not in p.name and p.stat().st_mode & 0o700 == 0o700:
+                        out.append(p.name)
+                except FileNotFoundError:
+                    pass  # on its way
         return out
 
     def wait_empty(self, deadline=None):
