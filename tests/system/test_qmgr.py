@@ -41,7 +41,7 @@ def test_incomplete_and_future_files_wait(system):
     unready = mta.inject("s@x.test", ["a@x.test"], mode=0o600)
     i = mta.send("s@x.test", ["b@x.test"])
     mta.wait_log(f"{i}: removed")
-    assert mta.queue_ids("incoming") == [unready]
+    assert (mta.queue / "incoming" / unready).exists()
     (mta.queue / "incoming" / unready).chmod(0o700)
     mta.wake()
     mta.wait_log(f"{unready}: removed")
