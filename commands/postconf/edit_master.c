@@ -180,9 +180,9 @@ static void edit_chunk(const struct context *x, const struct chunk *c, struct ch
 	if (!changed) {
 		buf_put(out, c->text);
 	} else if (keep) {
+		chunk_without_entry(c, out);
 		format_service(x, &e, true, out);
 		buf_putc(out, '\n');
-		chunk_without_entry(c, out);
 	} else if (x->req->edit == '#') {
 		chunk_commented(c, out);
 	} else {

@@ -208,6 +208,8 @@ static void load(struct context *x)
 		if (conf_override(x->conf, str_of(req->overrides.v[i]), &why) < 0)
 			log_fatal("invalid parameter override: %s: %s", req->overrides.v[i],
 				why.text);
+	if (conf_compat_check(x->conf, &why) < 0)
+		log_fatal("%s", why.text);
 	r = master_cf_load(x->master_cf, false, NULL, &x->services, &why);
 	if (r < 0 && (strchr("pbt", req->object) == NULL || r != -ENOENT))
 		log_fatal("%s", why.text);

@@ -207,3 +207,17 @@ bool conf_compat_at_least(const struct conf *c, const char *level)
 		return false;
 	return have >= want;
 }
+
+int conf_compat_check(const struct conf *c, struct why *why)
+{
+	_cleanup_buf_ struct buf text = BUF(BUF_SMALL);
+	uint64_t level = 0;
+	int r = conf_expand(c, "compatibility_level", &text, why);
+
+	if (r < 0)
+		return r;
+	if (conf_level_parse(buf_str(&text), &level) < 0)
+		return why_set(why, -EINVAL, "malformed compatibility level syntax: \"%s\"",
+			buf_cstr(&text));
+	return 0;
+}

@@ -125,6 +125,8 @@ _must_use_ int conf_time(const struct conf *c, const char *name, usec_t *ret, st
 _must_use_ int conf_time_parse(struct str text, char unit, usec_t *ret);
 /** True when compatibility_level is at least `level` ("3.6"). */
 bool conf_compat_at_least(const struct conf *c, const char *level);
+/** Is compatibility_level well-formed? 0; -EINVAL with why. conf_fill() asks this too. */
+_must_use_ int conf_compat_check(const struct conf *c, struct why *why);
 
 /*
  * Parameter tables. A daemon keeps its parameters in one structure whose fields bear the names of

@@ -54,14 +54,13 @@ static int fill_one(struct conf *c, const struct conf_var *v, void *field, struc
 
 int conf_fill(struct conf *c, const struct conf_var *vars, void *base, struct why *why)
 {
-	for (const struct conf_var *v = vars; v->name != NULL; v++) {
+	int r = conf_compat_check(c, why);
+
+	for (const struct conf_var *v = vars; r == 0 && v->name != NULL; v++) {
 		const struct conf_param *p = conf_param_find(str_of(v->name));
-		int r;
 
 		check(p != NULL && agrees(p->type, v->bind));
 		r = fill_one(c, v, (char *)base + v->offset, why);
-		if (r < 0)
-			return r;
 	}
-	return 0;
+	return r;
 }

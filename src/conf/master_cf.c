@@ -102,39 +102,61 @@ static int parse_type(struct master_entry *e, struct why *why)
 	return why_set(why, -EINVAL, "bad transport type: %s", e->fields[1]);
 }
 
-/** Split arguments: 0 or -EINVAL. A word that starts with '{' runs to the matching '}'. */
+/** Length of the first word: white space inside braces belongs to it. */
+static size_t word_length(struct str s, size_t *ret_open)
+{
+	size_t n = 0, depth = 0;
+
+	for (; n < s.len; n++) {
+		if (s.ptr[n] == '{')
+			depth++;
+		else if (s.ptr[n] == '}' && depth > 0)
+			depth--;
+		else if (depth == 0 && is_space((unsigned char)s.ptr[n]))
+			break;
+	}
+	*ret_open = depth;
+	return n;
+}
+
+/** Index of the '}' that matches the '{' at the start; the word is known to be balanced. */
+static size_t matching(struct str word)
+{
+	size_t n = 0, depth = 0;
+
+	do {
+		if (word.ptr[n] == '{')
+			depth++;
+		else if (word.ptr[n] == '}')
+			depth--;
+		n++;
+	} while (depth > 0 && n < word.len);
+	return n - 1;
+}
+
+/** Split arguments: 0 or -EINVAL. Outer braces go, with the white space next to them. */
 static int parse_args(struct master_entry *e, struct why *why)
 {
-	struct str rest = str_of(e->args_raw);
+	struct str rest = str_of(e->args_raw), word;
+	size_t open = 0;
 
 	for (;;) {
-		size_t n = 0, depth = 0;
-
 		while (rest.len > 0 && is_space((unsigned char)rest.ptr[0]))
 			rest = str_skip(rest, 1);
 		if (rest.len == 0)
 			return 0;
-		if (rest.ptr[0] != '{') {
-			while (n < rest.len && !is_space((unsigned char)rest.ptr[n]))
-				n++;
-			strv_add(&e->args, str_head(rest, n));
-			rest = str_skip(rest, n);
-			continue;
+		word = str_head(rest, word_length(rest, &open));
+		rest = str_skip(rest, word.len);
+		if (word.ptr[0] == '{') {
+			if (open > 0)
+				return why_set(why, -EINVAL, "missing '}' in \"%.*s\"",
+					STR_ARG(word));
+			if (matching(word) + 1 < word.len)
+				return why_set(why, -EINVAL, "syntax error after '}' in \"%.*s\"",
+					STR_ARG(word));
+			word = str_trim(str_from(word.ptr + 1, word.len - 2));
 		}
-		do {
-			if (rest.ptr[n] == '{')
-				depth++;
-			else if (rest.ptr[n] == '}')
-				depth--;
-			n++;
-		} while (depth > 0 && n < rest.len);
-		if (depth > 0)
-			return why_set(why, -EINVAL, "missing '}' in \"%.*s\"", STR_ARG(rest));
-		if (n < rest.len && !is_space((unsigned char)rest.ptr[n]))
-			return why_set(why, -EINVAL, "syntax error after '}' in \"%.*s\"",
-				STR_ARG(rest));
-		strv_add(&e->args, str_trim(str_from(rest.ptr + 1, n - 2)));
-		rest = str_skip(rest, n);
+		strv_add(&e->args, word);
 	}
 }
 

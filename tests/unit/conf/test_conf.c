@@ -154,6 +154,8 @@ static void levels(void **state)
 		assert_int_equal(conf_override(c, str_of(cases[i].setting), NULL), 0);
 		if (conf_compat_at_least(c, cases[i].level) != cases[i].want)
 			fail_msg("%s, %s", cases[i].setting, cases[i].level);
+		assert_int_equal(conf_compat_check(c, NULL),
+			strstr(cases[i].setting, "junk") != NULL ? -EINVAL : 0);
 	}
 }
 

@@ -59,6 +59,9 @@ static void refuses(void **state)
 	assert_int_equal(conf_override(c, STR("smtpd_recipient_limit=0"), &why), 0);
 	assert_int_equal(conf_fill(c, vars, &some, &why), -ERANGE);
 	assert_non_null(strstr(why.text, "invalid smtpd_recipient_limit parameter value 0 < 1"));
+	assert_int_equal(conf_override(c, STR("compatibility_level=3.x"), &why), 0);
+	assert_int_equal(conf_fill(c, vars, &some, &why), -EINVAL);
+	assert_string_equal(why.text, "malformed compatibility level syntax: \"3.x\"");
 	conf_free(c);
 }
 

@@ -122,6 +122,39 @@ static void refuses(void **state)
 	}
 }
 
+static void braces(void **state)
+{
+	static const struct {
+		const char *args;
+		const char *want; /* each in <> */
+	} cases[] = {
+		{ "", "" },
+		{ "a  b\tc", "<a><b><c>" },
+		{ "{a b} { c  d } {}", "<a b><c  d><>" },
+		{ "-o k={l m} n", "<-o><k={l m}><n>" },
+		{ "-o {k = {l m}}", "<-o><k = {l m}>" },
+		{ "a} b", "<a}><b>" },
+		{ "a{ b", "<a{ b>" },
+		{ "${x?{a b}}", "<${x?{a b}}>" },
+		{ "{{a} {b}}", "<{a} {b}>" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		_cleanup_buf_ struct buf line = BUF(BUF_SMALL);
+		_cleanup_buf_ struct buf got = BUF(BUF_SMALL);
+		struct master_entry e = { 0 };
+
+		buf_putf(&line, "s unix n n n - - x %s", cases[i].args);
+		assert_int_equal(master_entry_parse(buf_str(&line), false, &e, NULL), 0);
+		for (size_t a = 0; a < e.args.n; a++)
+			buf_putf(&got, "<%s>", e.args.v[a]);
+		if (strcmp(buf_cstr(&got), cases[i].want) != 0)
+			fail_msg("%s: %s", cases[i].args, buf_cstr(&got));
+		master_entry_done(&e);
+	}
+}
+
 static void trailing_text(void **state)
 {
 	_cleanup_buf_ struct buf said = BUF(BUF_SMALL);
@@ -144,6 +177,7 @@ int main(void)
 		cmocka_unit_test(entries),
 		cmocka_unit_test(duplicates),
 		cmocka_unit_test(refuses),
+		cmocka_unit_test(braces),
 		cmocka_unit_test(trailing_text),
 	};
 
