@@ -218,8 +218,8 @@ static bool run(struct session *s, const struct smtp_command *cmd)
 	}
 	s->where = c->fn == NULL ? "UNKNOWN" : c->name;
 	stat->total++;
-	if (s->denied.len > 0 && c->fn != cmd_quit) {
-		reply_text(s, s->denied);
+	if (s->denied && c->fn != cmd_quit) {
+		reply(s, "503 5.7.0 Error: access denied for " STR_FMT, STR_ARG(s->peer.namaddr));
 		s->errors++;
 		return true;
 	}

@@ -62,23 +62,26 @@ static struct str clean_name(struct session *s, const struct smtp_command *cmd)
 	for (size_t i = 0; i < out.len; i++)
 		if (strchr(" <>()\\\";@", out.ptr[i]) != NULL)
 			out.ptr[i] = '?';
-	return arena_str(s->arena, buf_str(&out));
+	return arena_str(s->scratch, buf_str(&out));
 }
 
 /* Common to both; -1 when the name is refused. */
 static int greet(struct session *s, const struct smtp_command *cmd, const char *stage)
 {
-	struct str old = s->helo, text;
+	struct str name = clean_name(s, cmd), text;
 	struct access_request rq;
 
-	s->helo = clean_name(s, cmd);
 	session_reset(s);
 	access_state_end_helo(&s->acc);
-	if (s->stand_alone || s->c->smtpd_delay_reject)
+	if (s->stand_alone || s->c->smtpd_delay_reject) {
+		session_set_helo(s, name);
 		return 0;
+	}
 	session_request(s, stage, &rq);
+	rq.helo = name;
 	switch (access_check(s->p->access, ACCESS_HELO, &s->acc, &rq, &text)) {
 	case ACCESS_PERMIT:
+		session_set_helo(s, name);
 		return 0;
 	case ACCESS_HANGUP:
 		s->hangup = true;
@@ -88,7 +91,6 @@ static int greet(struct session *s, const struct smtp_command *cmd, const char *
 		reply_text(s, text);
 		break;
 	}
-	s->helo = old;
 	return -1;
 }
 

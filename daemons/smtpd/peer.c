@@ -158,16 +158,16 @@ void peer_names(struct session *s, const struct net_addr *addr, struct peer *pee
 		peer->name = peer->reverse_name;
 }
 
-void peer_finish(struct session *s, struct peer *peer)
+void peer_finish(const struct session *s, struct peer *peer, struct arena *a)
 {
 	if (s->c->smtpd_client_port_logging)
-		peer->namaddr = arena_fmt(s->arena, STR_FMT "[" STR_FMT "]:" STR_FMT,
-			STR_ARG(peer->name), STR_ARG(peer->addr), STR_ARG(peer->port));
+		peer->namaddr = arena_fmt(a, STR_FMT "[" STR_FMT "]:" STR_FMT, STR_ARG(peer->name),
+			STR_ARG(peer->addr), STR_ARG(peer->port));
 	else
-		peer->namaddr = arena_fmt(s->arena, STR_FMT "[" STR_FMT "]", STR_ARG(peer->name),
+		peer->namaddr = arena_fmt(a, STR_FMT "[" STR_FMT "]", STR_ARG(peer->name),
 			STR_ARG(peer->addr));
 	if (peer->family == AF_INET6)
-		peer->rfc_addr = arena_fmt(s->arena, "IPv6:" STR_FMT, STR_ARG(peer->addr));
+		peer->rfc_addr = arena_fmt(a, "IPv6:" STR_FMT, STR_ARG(peer->addr));
 	else
 		peer->rfc_addr = peer->addr;
 }
@@ -192,7 +192,7 @@ static void local_peer(struct session *s, struct peer *peer)
 	peer->dest_port = peer->port;
 	peer->family = AF_INET;
 	peer->name_status = peer->reverse_status = ACCESS_NAME_OK;
-	peer_finish(s, peer);
+	peer_finish(s, peer, s->arena);
 }
 
 void peer_init(struct session *s)
@@ -218,5 +218,5 @@ void peer_init(struct session *s)
 	take_addr(s, &addr, &peer->addr, &peer->port);
 	take_addr(s, &local, &peer->dest_addr, &peer->dest_port);
 	peer_names(s, &addr, peer);
-	peer_finish(s, peer);
+	peer_finish(s, peer, s->arena);
 }

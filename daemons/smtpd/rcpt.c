@@ -31,8 +31,8 @@ static int parameters(struct session *s, const struct smtp_command *cmd, struct 
 				return error(s, "501 5.5.4 Error: Bad NOTIFY parameter syntax");
 		} else if (dsn && str_istarts(word, STR("ORCPT="))) {
 			if (rc->orcpt.len > 0 ||
-				smtp_orcpt_parse(str_skip(word, 6), s->c->smtputf8_enable, s->tx,
-					&rc->orcpt) < 0)
+				smtp_orcpt_parse(str_skip(word, 6), s->c->smtputf8_enable,
+					s->scratch, &rc->orcpt) < 0)
 				return error(s, "501 5.5.4 Error: Bad ORCPT parameter syntax");
 		} else {
 			s->error_mask |= NOTIFY_PROTOCOL;

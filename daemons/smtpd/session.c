@@ -57,6 +57,16 @@ void session_lost(struct session *s, int err)
 	s->hangup = true;
 }
 
+void session_set_helo(struct session *s, struct str name)
+{
+	struct buf old = s->helo_text; /* `name` may lie in it */
+
+	s->helo_text = BUF(BUF_SMALL);
+	buf_put(&s->helo_text, name);
+	s->helo = buf_str(&s->helo_text);
+	buf_done(&old);
+}
+
 void session_reset(struct session *s)
 {
 	smtp_data_done(&s->m.data);
@@ -143,7 +153,7 @@ static void greet(struct session *s)
 
 	if (!find_ehlo_discard(s))
 		return;
-	s->denied = STR_EMPTY;
+	s->denied = false;
 	if (!s->stand_alone && !s->c->smtpd_delay_reject) {
 		session_request(s, "CONNECT", &rq);
 		switch (access_check(s->p->access, ACCESS_CONNECT, &s->acc, &rq, &text)) {
@@ -152,9 +162,7 @@ static void greet(struct session *s)
 			return;
 		case ACCESS_REJECT:
 			s->error_mask |= NOTIFY_POLICY;
-			s->denied = arena_fmt(s->arena,
-				"503 5.7.0 Error: access denied for " STR_FMT,
-				STR_ARG(s->peer.namaddr));
+			s->denied = true;
 			reply_text(s, text);
 			return;
 		case ACCESS_PERMIT:
@@ -236,11 +244,13 @@ static void session_done(struct session *s)
 	session_reset(s);
 	access_state_done(&s->acc);
 	buf_done(&s->sink.text);
+	buf_done(&s->helo_text);
 	buf_done(&s->line);
 	buf_done(&s->out);
 	strv_done(&s->history);
 	arena_free(s->tx);
 	arena_free(s->scratch);
+	arena_free(s->told);
 }
 
 void smtpd_serve(struct service_ctx *ctx, struct service_client *client)

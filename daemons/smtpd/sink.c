@@ -89,6 +89,7 @@ static unsigned finish(struct sink *k, struct arena *a, struct str *ret_reason)
 	int r = -EPIPE;
 
 	if (k->it != NULL) {
+		k->finished = true;
 		status = intake_finish(k->it, &reason);
 		*ret_reason = arena_str(a, reason);
 		return status;
@@ -117,6 +118,8 @@ unsigned sink_finish(struct sink *k, struct arena *a, struct str *ret_reason)
 
 void sink_close(struct sink *k)
 {
+	if (k->it != NULL && !k->finished)
+		log_info("%s: removed (canceled)", k->id);
 	intake_free(k->it);
 	post_free(k->post);
 	drop_free(k->drop);

@@ -149,6 +149,7 @@ struct sink {
 	struct drop *drop;
 	char id[QUEUE_ID_MAX + 1];
 	bool failed;     /* the other side is gone */
+	bool finished;   /* the client said all of it */
 	struct buf text; /* for formatted records; stays for the next message */
 };
 
@@ -191,6 +192,7 @@ struct session {
 	struct service_client *client;
 	struct stream *io;
 	struct arena *arena, *tx, *scratch; /* connection; transaction; command */
+	struct arena *told;                 /* what XCLIENT and XFORWARD said last */
 	struct peer peer;
 	struct xforward xf;
 	struct access_state acc;
@@ -200,8 +202,8 @@ struct session {
 	const char *protocol; /* "SMTP", "ESMTP" */
 	const char *where;    /* last command, for log lines */
 	const char *reason;   /* why the session ended early */
-	struct str denied;    /* reply to everything, after a reject at connect */
-	struct buf line, out;
+	bool denied;          /* refused at connect: nothing but QUIT works */
+	struct buf line, out, helo_text;
 	struct strv history;
 	unsigned errors, junk, ehlo_discard, error_mask;
 	enum bare_mode bare;
@@ -230,6 +232,8 @@ void session_request(const struct session *s, const char *stage, struct access_r
 void session_lost(struct session *s, int err);
 /** Forget the transaction. */
 void session_reset(struct session *s);
+/** Remember the name in HELO; empty: none. */
+void session_set_helo(struct session *s, struct str name);
 /** Decide again what depends on the client (after XCLIENT too). */
 void session_client_rights(struct session *s);
 
@@ -258,8 +262,8 @@ void macro_expand(const struct session *s, struct str text, struct buf *ret);
 
 /* ---- peer.c ---- */
 void peer_init(struct session *s);
-/** Build namaddr and rfc_addr from the rest. */
-void peer_finish(struct session *s, struct peer *peer);
+/** Build namaddr and rfc_addr from the rest, in `a`. */
+void peer_finish(const struct session *s, struct peer *peer, struct arena *a);
 /** Addresses of name look-ups agree? Fills names and states. */
 void peer_names(struct session *s, const struct net_addr *addr, struct peer *peer);
 

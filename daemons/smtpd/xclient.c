@@ -16,6 +16,7 @@
 
 #define MAX_VALUE 255
 #define MAX_PROTO 64
+#define TOLD_MAX  ((size_t)64 * 1024)
 
 static int error(struct session *s, const char *text)
 {
@@ -41,7 +42,7 @@ static bool is_tempunavail(struct str v)
 	return str_ieq(v, STR("[TEMPUNAVAIL]"));
 }
 
-/* Split "NAME=xtext"; *ret_value is decoded, printable, in the connection's arena. -1: replied. */
+/* Split "NAME=xtext"; *ret_value is decoded and printable. -1: replied. */
 static int split(struct session *s, struct str word, const char *command, struct str *ret_name,
 	struct str *ret_value)
 {
@@ -59,7 +60,7 @@ static int split(struct session *s, struct str word, const char *command, struct
 	if (xtext_decode(&b, raw) < 0)
 		return bad_value(s, *ret_name, raw);
 	text_printable(&clean, buf_str(&b), s->c->smtputf8_enable);
-	*ret_value = arena_str(s->arena, buf_str(&clean));
+	*ret_value = arena_str(s->scratch, buf_str(&clean));
 	return 0;
 }
 
@@ -117,7 +118,7 @@ static int x_addr(struct session *s, struct str v, struct str *ret_addr, int *re
 	if (!parse_addr(s, v, &a))
 		return -EINVAL;
 	net_addr_text(&a, text);
-	*ret_addr = arena_str(s->arena, str_of(text));
+	*ret_addr = arena_str(s->scratch, str_of(text));
 	*ret_family = a.sa.sa_family;
 	return 0;
 }
@@ -194,6 +195,28 @@ static int may_use(struct session *s, bool allowed, const char *syntax, size_t w
 	return 0;
 }
 
+/* What both commands said last is kept together, so that saying it often costs nothing. */
+static void copy_told(struct arena *a, struct peer *p, struct xforward *xf)
+{
+	struct str *const all[] = { &p->name, &p->reverse_name, &p->addr, &p->port, &p->dest_addr,
+		&p->dest_port, &p->namaddr, &p->rfc_addr, &xf->name, &xf->addr, &xf->port,
+		&xf->proto, &xf->helo, &xf->ident, &xf->domain };
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		*all[i] = arena_str(a, *all[i]);
+}
+
+static void keep_told(struct session *s, struct peer peer, struct xforward xf)
+{
+	copy_told(s->scratch, &peer, &xf); /* out of the arena that is cleared now */
+	if (s->told == NULL)
+		s->told = arena_new(TOLD_MAX);
+	arena_clear(s->told);
+	copy_told(s->told, &peer, &xf);
+	s->peer = peer;
+	s->xf = xf;
+}
+
 int cmd_xclient(struct session *s, const struct smtp_command *cmd)
 {
 	struct xclient x = { .peer = s->peer, .protocol = "SMTP" };
@@ -217,11 +240,11 @@ int cmd_xclient(struct session *s, const struct smtp_command *cmd)
 		x.peer.reverse_name = x.peer.name;
 		x.peer.reverse_status = x.peer.name_status;
 	}
-	peer_finish(s, &x.peer);
+	peer_finish(s, &x.peer, s->scratch);
 	session_reset(s);
 	access_state_end_helo(&s->acc);
-	s->peer = x.peer;
-	s->helo = x.helo;
+	keep_told(s, x.peer, s->xf);
+	session_set_helo(s, x.helo);
 	s->protocol = x.protocol;
 	s->illegal_pipelining = false;
 	session_client_rights(s);
@@ -285,7 +308,7 @@ int cmd_xforward(struct session *s, const struct smtp_command *cmd)
 		if (r < 0)
 			return bad_value(s, name, value);
 	}
-	s->xf = xf;
+	keep_told(s, s->peer, xf);
 	reply(s, "250 2.0.0 Ok");
 	return 0;
 }
