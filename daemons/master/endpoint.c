@@ -13,6 +13,7 @@
 #include "master.h"
 #include "net/socket.h"
 #include "service/derive.h"
+#include "service/known_ports.h"
 
 /* Split "host:port" at the last colon; a bracketed or IPv6 host is allowed. */
 static void split_name(struct str name, struct str *ret_host, struct str *ret_port)
@@ -66,7 +67,10 @@ static int inet_addresses(struct master *m, struct str host, struct str port, st
 {
 	int families = derive_families(m->conf, why);
 	uint16_t number = 0;
-	int n = find_port(port, &number, why);
+	int n;
+
+	port = known_port(str_of(m->set.known_tcp_ports), port);
+	n = find_port(port, &number, why);
 
 	if (families < 0 || n < 0)
 		return families < 0 ? families : n;

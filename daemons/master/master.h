@@ -37,6 +37,7 @@ struct master_conf {
 	const char *import_environment;
 	const char *master_service_disable;
 	const char *inet_interfaces;
+	const char *known_tcp_ports;
 	const char *inet_protocols;
 	const char *syslog_name;
 	const char *maillog_file;

@@ -22,6 +22,7 @@ static const struct conf_var the_vars[] = {
 	CV_STR(struct master_conf, import_environment),
 	CV_STR(struct master_conf, master_service_disable),
 	CV_STR(struct master_conf, inet_interfaces),
+	CV_STR(struct master_conf, known_tcp_ports),
 	CV_STR(struct master_conf, inet_protocols),
 	CV_STR(struct master_conf, syslog_name),
 	CV_STR(struct master_conf, maillog_file),

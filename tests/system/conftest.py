@@ -8,6 +8,8 @@ log.
 
 import os
 import pathlib
+import shutil
+import tempfile
 
 import pytest
 
@@ -104,13 +106,9 @@ nameserver = _peer_fixture(NameServer, "nameserver")
 
 
 @pytest.fixture
-def workdir(tmp_path):
-    """A directory that daemons under another identity can enter."""
-    p = pathlib.Path(tmp_path)
-    for d in (p, *p.parents):
-        if str(d).startswith("/tmp/"):
-            try:
-                d.chmod(0o755)
-            except PermissionError:
-                pass
-    return p
+def workdir():
+    """A directory that daemons under another identity can enter (pytest's own are closed to them)."""
+    p = pathlib.Path(tempfile.mkdtemp(prefix="postroad-work-"))
+    p.chmod(0o755)
+    yield p
+    shutil.rmtree(p, ignore_errors=True)

@@ -155,7 +155,7 @@ userdb {{
 
 
 @pytest.fixture
-def dovecot(tmp_path):
+def dovecot(workdir):
     """A private Dovecot with an LMTP listener, as the user that runs the tests."""
     if not shutil.which("dovecot"):
         pytest.skip("dovecot is not installed")
@@ -165,17 +165,11 @@ def dovecot(tmp_path):
     address = loopback_address()
     port = free_port(address)
     import grp
-    d = tmp_path / "dovecot"
+    d = workdir / "dovecot"
     for sub in ("", "run", "state", "mail", "home"):
         (d / sub).mkdir()
         if os.geteuid() == 0:
             os.chown(d / sub, me.pw_uid, me.pw_gid)
-    for p in (d, *d.parents):
-        if str(p).startswith("/tmp/"):
-            try:
-                p.chmod(0o755)
-            except PermissionError:
-                pass
     conf = d / "dovecot.conf"
     conf.write_text(DOVECOT_CONF.format(dir=d, user=me.pw_name, group=grp.getgrgid(me.pw_gid).gr_name, uid=me.pw_uid,
                                         gid=me.pw_gid, address=address, port=port))

@@ -125,7 +125,6 @@ def test_edits_master(postconf, args, old, new):
     (["-F", "smtp/inet/chroot=q"], 'field "chroot": bad value: "q"'),
     (["-M", "new/unix=new unix - - n - "], 'missing "max_proc" field'),
     (["-MX", "smtp"], "-Me, -MX or -M# requires service_name/type"),
-    (["-b"], "-b is not supported"),
 ])
 def test_refuses(postconf, args, text):
     status, out, err = postconf(*args)

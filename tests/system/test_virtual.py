@@ -148,11 +148,8 @@ def own(path):
 
 
 @pytest.fixture
-def base(tmp_path):
-    for d in list(tmp_path.parents)[:2]:
-        d.chmod(0o755)
-    tmp_path.chmod(0o755)
-    base = tmp_path / "base"
+def base(workdir):
+    base = workdir / "base"
     base.mkdir()
     own(base)
     (base / "adir").mkdir()

@@ -246,7 +246,9 @@ static inline void rig_run(const struct intake_settings *s, unsigned flags, cons
 	(void)snprintf(id, sizeof(id), "%s", intake_id(it));
 	rig_feed(it, script);
 	ret->status = intake_finish(it, &reason);
-	(void)snprintf(ret->reason, sizeof(ret->reason), STR_FMT, STR_ARG(reason));
+	reason = str_head(reason, sizeof(ret->reason) - 1);
+	memcpy(ret->reason, reason.ptr, reason.len);
+	ret->reason[reason.len] = '\0';
 	intake_free(it);
 	intake_conf_free(conf);
 	router_free(router);
