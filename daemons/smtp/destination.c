@@ -8,6 +8,7 @@
 
 #include "base/num.h"
 #include "client.h"
+#include "service/known_ports.h"
 
 static int parse_port(const struct client *c, struct str text, uint16_t *ret, struct why *why)
 {
@@ -15,6 +16,7 @@ static int parse_port(const struct client *c, struct str text, uint16_t *ret, st
 	char name[64], buf[1024];
 	uint64_t n;
 
+	text = known_port(str_of(c->p.known_tcp_ports), text);
 	if (num_u64(text, 65535, &n) == 0 && n > 0) {
 		*ret = (uint16_t)n;
 		return 0;
@@ -27,13 +29,7 @@ static int parse_port(const struct client *c, struct str text, uint16_t *ret, st
 			*ret = ntohs((uint16_t)se.s_port);
 			return 0;
 		}
-		/* A jail need not have /etc/services for the names that are the defaults. */
-		if (str_eq(text, STR("smtp")) || str_eq(text, STR("lmtp"))) {
-			*ret = str_eq(text, STR("smtp")) ? 25 : 24;
-			return 0;
-		}
 	}
-	(void)c;
 	return why_set(why, -EINVAL, "unknown service: " STR_FMT "/tcp", STR_ARG(text));
 }
 
