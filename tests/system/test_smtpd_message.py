@@ -203,3 +203,19 @@ def test_xforward(either):
         assert f"named_attribute: {a}\n" in text, a
     m.wait_log(rf"{qid}: client=unknown\[127\.0\.0\.1\], orig_queue_id=OLD, orig_client=spike\.example\[192\.0\.2\.9\]$")
     assert m.dialogue(["EHLO c", "XFORWARD ADDR=x"])[2] == "501 5.5.4 Bad ADDR syntax: x"
+
+
+def test_stand_alone(either):
+    """sendmail -bs: the same protocol on standard input, the message goes to postdrop, no rules apply."""
+    m = either({**CONF, "smtpd_recipient_restrictions": "reject", "header_checks": "static:HOLD"})
+    p = m.run("sendmail", "-C", m.config, "-bs", input="EHLO foo\r\nMAIL FROM:<a@b.c>\r\nRCPT TO:<x@nowhere.example>\r\n"
+              "DATA\r\nSubject: x\r\n\r\nhi\r\n.\r\nAUTH PLAIN\r\nQUIT\r\n")
+    replies = [line for line in p.stdout.splitlines() if line[3:4] == " "]
+    assert replies[0].startswith("220 ") and replies[2:5] == ["250 2.1.0 Ok", "250 2.1.5 Ok", "354 End data with <CR><LF>.<CR><LF>"]
+    assert replies[5].startswith("250 2.0.0 Ok: queued as") and replies[7] == "221 2.0.0 Bye"
+    held = wait_until(lambda: m.queue_ids("hold"), "the message is on hold")
+    text = m.run("postcat", "-c", m.config, "-q", held[0]).stdout
+    assert "sender: a@b.c\n" in text and "recipient: x@nowhere.example\n" in text
+    assert re.search(r"\nReceived: from foo \(localhost \[127\.0\.0\.1\]\)\n\tby mail\.test\.example \(Postfix\) with ESMTP id \w+\n"
+                     r"\tfor <x@nowhere\.example>; ", text)
+    m.wait_log(r"smtpd\[\d+\]: connect from localhost\[127\.0\.0\.1\]$")
