@@ -236,6 +236,7 @@ int client_setup(struct client *c, struct service_ctx *ctx, struct why *why)
 		if (e == 0)
 			e = router_new(&c->router_conf.s, &c->router, why);
 	}
+	services_load(c);
 	if (e == 0)
 		c->cache = cache_new((size_t)ctx->clients * CACHE_PER_CLIENT);
 	return e;

@@ -61,6 +61,7 @@ struct client {
 	struct tls_rule requiretls[MAX_TLS_RULES];
 	size_t n_requiretls;
 	unsigned discard_keywords;
+	struct map *services; /* name to TCP port; read before the jail */
 	struct cache *cache;
 };
 
@@ -82,6 +83,8 @@ struct destination {
 	bool is_fallback; /* from fallback_relay */
 };
 
+/** Read the names of TCP services, for ports given by name. */
+void services_load(struct client *c);
 /**
  * Split "domain, [host]:port unix:/path" into destinations, at most `max`.
  *

@@ -6,14 +6,32 @@
 #include <errno.h>
 #include <netdb.h>
 
+#include "base/map.h"
 #include "base/num.h"
 #include "client.h"
 #include "service/known_ports.h"
 
-static int parse_port(const struct client *c, struct str text, uint16_t *ret, struct why *why)
+void services_load(struct client *c)
 {
 	struct servent se, *found = NULL;
-	char name[64], buf[1024];
+	char buf[4096];
+
+	c->services = map_new(NULL);
+	setservent(1);
+	while (getservent_r(&se, buf, sizeof(buf), &found) == 0 && found != NULL) {
+		void *port = (void *)(uintptr_t)ntohs((uint16_t)se.s_port);
+
+		if (strcmp(se.s_proto, "tcp") != 0)
+			continue;
+		map_set(c->services, str_of(se.s_name), port);
+		for (char **alias = se.s_aliases; *alias != NULL; alias++)
+			map_set(c->services, str_of(*alias), port);
+	}
+	endservent();
+}
+
+static int parse_port(const struct client *c, struct str text, uint16_t *ret, struct why *why)
+{
 	uint64_t n;
 
 	text = known_port(str_of(c->p.known_tcp_ports), text);
@@ -21,16 +39,11 @@ static int parse_port(const struct client *c, struct str text, uint16_t *ret, st
 		*ret = (uint16_t)n;
 		return 0;
 	}
-	if (text.len > 0 && text.len < sizeof(name) && !str_all_digits(text)) {
-		memcpy(name, text.ptr, text.len);
-		name[text.len] = '\0';
-		if (getservbyname_r(name, "tcp", &se, buf, sizeof(buf), &found) == 0 &&
-			found != NULL) {
-			*ret = ntohs((uint16_t)se.s_port);
-			return 0;
-		}
-	}
-	return why_set(why, -EINVAL, "unknown service: " STR_FMT "/tcp", STR_ARG(text));
+	n = (uintptr_t)map_get(c->services, text);
+	if (n == 0)
+		return why_set(why, -EINVAL, "unknown service: " STR_FMT "/tcp", STR_ARG(text));
+	*ret = (uint16_t)n;
+	return 0;
 }
 
 /* "[host]", "[host]:port": the brackets may hold colons. */

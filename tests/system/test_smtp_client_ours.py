@@ -342,3 +342,14 @@ def test_tls_required_no(agent, sink):
     """"TLS-Required: no" overrules the level."""
     a = agent(conf={"smtp_tls_security_level": "encrypt"})
     assert a.deliver(["a@y"], sink().nexthop, sendopts=0x10, old_names=False).done
+
+
+@pytest.mark.root
+def test_jail(agent, sink, nameserver):
+    """In an empty chroot: names of services, the resolver and the log work all the same."""
+    s = sink()
+    a = agent(conf={"dns_servers": nameserver({("far.test", "A"): ["127.0.0.1"]}).servers}, args=("-c",))
+    assert a.deliver(["a@y"], f"far.test:{s.port}").done
+    r = a.deliver(["a@y"], "far.test:submission")
+    assert "connect to far.test[127.0.0.1]:PORT: Connection refused" in r.log[-1]
+    assert a.deliver(["a@y"], "nosuch.test").done
