@@ -6,6 +6,7 @@
 
 #include <ev.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 
 #include "base/mem.h"
@@ -14,11 +15,21 @@ struct pool {
 	struct ev_loop *loop;
 	ev_async wake;
 	pthread_mutex_t lock;
-	pthread_cond_t more;
+	sem_t more; /* not a condition: its signals cannot get lost, and `waking` counts on that */
 	struct list waiting;
 	struct list finished;
 	unsigned threads, idle, max;
+	bool waking; /* a worker was woken and has not looked yet */
 };
+
+/* Is there work that no woken worker is on its way to? The caller posts, outside the lock. */
+static bool must_wake(struct pool *p)
+{
+	if (list_is_empty(&p->waiting) || p->idle == 0 || p->waking)
+		return false;
+	p->waking = true;
+	return true;
+}
 
 static void *worker(void *arg)
 {
@@ -28,15 +39,24 @@ static void *worker(void *arg)
 	for (;;) {
 		struct job *j;
 		bool first;
+		bool wake;
 
 		while (list_is_empty(&p->waiting)) {
 			p->idle++;
-			(void)pthread_cond_wait(&p->more, &p->lock);
+			(void)pthread_mutex_unlock(&p->lock);
+			while (sem_wait(&p->more) < 0)
+				;
+			(void)pthread_mutex_lock(&p->lock);
 			p->idle--;
+			p->waking = false;
 		}
 		j = list_entry(p->waiting.next, struct job, node);
 		list_remove(&j->node);
+		/* One wakes the next while there is more, so that a stuck job holds up no other. */
+		wake = must_wake(p);
 		(void)pthread_mutex_unlock(&p->lock);
+		if (wake)
+			(void)sem_post(&p->more);
 		j->run(j);
 		(void)pthread_mutex_lock(&p->lock);
 		first = list_is_empty(&p->finished);
@@ -80,7 +100,7 @@ struct pool *pool_new(struct ev_loop *loop, unsigned threads)
 	list_init(&p->waiting);
 	list_init(&p->finished);
 	check(pthread_mutex_init(&p->lock, NULL) == 0);
-	check(pthread_cond_init(&p->more, NULL) == 0);
+	check(sem_init(&p->more, 0, 0) == 0);
 	ev_async_init(&p->wake, on_wake);
 	p->wake.data = p;
 	ev_async_start(loop, &p->wake);
@@ -106,11 +126,14 @@ static void start_thread(struct pool *p)
 
 void pool_submit(struct pool *p, struct job *j)
 {
+	bool wake;
+
 	(void)pthread_mutex_lock(&p->lock);
 	list_push(&p->waiting, &j->node);
-	if (p->idle > 0)
-		(void)pthread_cond_signal(&p->more);
-	else if (p->threads < p->max)
+	wake = must_wake(p);
+	if (p->idle == 0 && p->threads < p->max)
 		start_thread(p);
 	(void)pthread_mutex_unlock(&p->lock);
+	if (wake)
+		(void)sem_post(&p->more);
 }

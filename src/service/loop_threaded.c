@@ -3,7 +3,8 @@
  * service/loop_threaded.c — one thread a client: the main thread accepts, workers serve.
  *
  * Master hears from the process when it becomes full or free, and, while it drains, how many clients
- * are left. Workers that have nothing to do end after a while.
+ * are left. Workers that have nothing to do end after a while. The end of a client wakes the main
+ * thread only when that changes something: see collect().
  *
  * Invariant: what is in struct pool is behind its lock; everything else belongs to the main thread.
  */
@@ -43,6 +44,8 @@ struct pool {
 	size_t waiting; /* jobs in the list */
 	size_t idle;    /* workers that wait */
 	size_t done;    /* clients served since the main thread looked */
+	usec_t done_at; /* when the last of them left */
+	bool tell;      /* the main thread waits for the end of clients */
 	int wake;       /* eventfd: something is done */
 	int epoll;
 	bool listening;
@@ -77,6 +80,7 @@ static void do_job(struct pool *p, struct job *j)
 	struct run *run = p->run;
 	struct service_client client;
 	uint64_t one = 1;
+	bool tell;
 
 	if ((run->def->flags & SERVICE_FLOW_DELAY) != 0)
 		service_flow_delay(&run->ctx);
@@ -87,8 +91,10 @@ static void do_job(struct pool *p, struct job *j)
 	free(j);
 	(void)pthread_mutex_lock(&p->lock);
 	p->done++;
+	p->done_at = clock_now();
+	tell = p->tell;
 	(void)pthread_mutex_unlock(&p->lock);
-	if (write(p->wake, &one, sizeof one) < 0)
+	if (tell && write(p->wake, &one, sizeof one) < 0)
 		log_warn("cannot wake the main thread: %s", strerror(errno));
 }
 
@@ -139,6 +145,7 @@ static void submit(struct pool *p, int fd, const struct net_addr *peer)
 {
 	struct job *j = mem_new(struct job);
 	bool need;
+	bool wake;
 	int r = 0;
 
 	j->fd = fd;
@@ -147,8 +154,11 @@ static void submit(struct pool *p, int fd, const struct net_addr *peer)
 	list_push(&p->jobs, &j->node);
 	p->waiting++;
 	need = p->idle < p->waiting;
-	(void)pthread_cond_signal(&p->work);
+	wake = p->idle > 0;
 	(void)pthread_mutex_unlock(&p->lock);
+	/* Outside the lock, or who wakes up would wait for it at once. */
+	if (wake)
+		(void)pthread_cond_signal(&p->work);
 	p->run->active++;
 	if (need)
 		r = start_worker(p);
@@ -182,20 +192,42 @@ static void accept_one(struct pool *p, int listener)
 		run_end(run);
 }
 
-/* Collect what workers have finished; returns how many. */
-static size_t collect(struct pool *p)
+/*
+ * Collect what workers have finished; returns how many.
+ *
+ * Whether they wake the main thread from now on is decided under the same lock, so no end is missed:
+ * only when the process is full, on its way out or due to leave as soon as it is idle.
+ */
+static size_t collect(struct pool *p, usec_t *idle_since)
 {
-	uint64_t drop;
+	struct run *run = p->run;
+	usec_t now = clock_now();
 	size_t done;
 
-	IGNORE(read(p->wake, &drop, sizeof drop) < 0);
 	(void)pthread_mutex_lock(&p->lock);
 	done = p->done;
 	p->done = 0;
+	check(done <= run->active);
+	run->active -= done;
+	p->tell = run->ending || run->active >= p->slots || now >= run->retire_at;
+	if (done > 0)
+		*idle_since = MAX(*idle_since, p->done_at);
 	(void)pthread_mutex_unlock(&p->lock);
-	check(done <= p->run->active);
-	p->run->active -= done;
 	return done;
+}
+
+/* How long to wait: ends that nobody tells of are looked for in time to notice idleness. */
+static usec_t wait_limit(const struct pool *p, bool idle, usec_t idle_since)
+{
+	const struct run *run = p->run;
+	usec_t limit = run_wait_limit(run, idle, idle_since);
+	usec_t now = clock_now();
+
+	if (!idle && run->ctx.max_idle > 0)
+		limit = MIN(limit, run->ctx.max_idle);
+	if (!idle && now < run->retire_at)
+		limit = MIN(limit, run->retire_at - now);
+	return limit;
 }
 
 /* Bring the listeners and what master knows in line with how many clients there are. */
@@ -244,9 +276,12 @@ static void watch(struct pool *p, int fd)
 static bool handle(struct pool *p, int fd)
 {
 	struct run *run = p->run;
+	uint64_t drop;
 
-	if (fd == p->wake)
-		return collect(p) > 0;
+	if (fd == p->wake) {
+		IGNORE(read(p->wake, &drop, sizeof drop) < 0);
+		return false; /* collect() comes next */
+	}
 	if (fd == IPC_STATUS_FD || fd == run->end_fd) {
 		/* Master is gone or wants us to go, or a worker said so: nothing more to hear. */
 		(void)epoll_ctl(p->epoll, EPOLL_CTL_DEL, fd, NULL);
@@ -274,14 +309,16 @@ void loop_threaded(struct run *run)
 		run_status(run, IPC_AVAIL | (int)p.slots << 8);
 	watch_listeners(&p, true);
 	for (;;) {
-		bool idle = run->active == 0;
 		struct epoll_event ev;
+		bool changed = false;
 		usec_t limit;
+		bool idle;
 		int n;
 
+		idle = run->active == 0;
 		if (idle && (run->ending || run_is_over(run, idle, idle_since)))
 			break;
-		limit = run_wait_limit(run, idle, idle_since);
+		limit = wait_limit(&p, idle, idle_since);
 		if (run->def->before_wait != NULL) {
 			int seconds = run->def->before_wait(&run->ctx);
 
@@ -290,11 +327,12 @@ void loop_threaded(struct run *run)
 		}
 		run_watchdog(run);
 		n = epoll_wait(p.epoll, &ev, 1, (int)((limit + 999) / USEC_PER_MSEC));
-		if (n < 1)
-			continue;
-		adjust(&p, handle(&p, ev.data.fd));
-		if (run->active > 0 || !idle)
+		if (n > 0)
+			changed = handle(&p, ev.data.fd);
+		if (changed)
 			idle_since = clock_now();
+		changed = collect(&p, &idle_since) > 0 || changed;
+		adjust(&p, changed);
 	}
 	run_exit(run);
 }

@@ -102,10 +102,16 @@ void run_watchdog(struct run *run)
 {
 	struct sigaction act = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
 
+	usec_t now = clock_now();
+
 	if (the_alarm_interval == 0) {
 		the_alarm_interval = (unsigned)MAX(run->watchdog / USEC_PER_SEC / 3, (usec_t)1);
 		check(sigaction(SIGALRM, &act, NULL) == 0);
+	} else if (the_alarms == 0 &&
+		   now < run->watchdog_set + MIN(run->watchdog / 32, USEC_PER_SEC)) {
+		return; /* set a moment ago */
 	}
+	run->watchdog_set = now;
 	the_alarms = 0;
 	(void)alarm(the_alarm_interval);
 }

@@ -35,6 +35,7 @@ struct run {
 	struct base_conf conf;
 	uint32_t generation;
 	usec_t watchdog;
+	usec_t watchdog_set; /* monotonic: when the alarm was set last */
 	usec_t retire_at; /* monotonic, USEC_NEVER */
 	int end_fd;       /* eventfd, readable once the process is ending */
 	_Atomic bool ending;
