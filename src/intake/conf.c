@@ -6,6 +6,10 @@
 
 #include "base/mem.h"
 #include "intake/intake_priv.h"
+#include "ipc/client.h"
+
+/* How long the queue manager may take to accept a connection. */
+#define TRIGGER_TIMEOUT (10 * USEC_PER_SEC)
 
 static unsigned propagate_parse(const char *text)
 {
@@ -142,6 +146,8 @@ int intake_conf_new(const struct intake_settings *s, struct intake_conf **ret, s
 	byteset_parse(&c->strip_bytes, str_of(s->message_strip_characters));
 	byteset_parse(&c->stray_bytes, s->cleanup_replace_stray_cr_lf ? STR("\\r\\n") : STR_EMPTY);
 	c->mime = mime_settings(s);
+	if (s->qmgr_path != NULL)
+		c->qmgr = ipc_bell_new(s->qmgr_path, STR("W"), TRIGGER_TIMEOUT);
 	*ret = c;
 	return 0;
 }
@@ -163,6 +169,7 @@ void intake_conf_free(struct intake_conf *c)
 	strv_done(&c->masquerade_domains);
 	strv_done(&c->masquerade_exceptions);
 	strv_done(&c->drop_headers);
+	ipc_bell_free(c->qmgr);
 	free(c);
 }
 

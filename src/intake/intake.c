@@ -13,8 +13,7 @@
 /* No bounce can be sent for these: the message or the wish of the client is not known well enough. */
 #define CANNOT_BOUNCE (INTAKE_STAT_BAD | INTAKE_STAT_WRITE | INTAKE_STAT_DEFER | INTAKE_STAT_RCPT)
 /* These end the work even when a bounce will need the rest of the message. */
-#define INCOMPLETE      (INTAKE_STAT_BAD | INTAKE_STAT_WRITE | INTAKE_STAT_SIZE | INTAKE_STAT_DEFER)
-#define TRIGGER_TIMEOUT (10 * USEC_PER_SEC)
+#define INCOMPLETE (INTAKE_STAT_BAD | INTAKE_STAT_WRITE | INTAKE_STAT_SIZE | INTAKE_STAT_DEFER)
 /* Attributes, names and reasons of one message. */
 #define MESSAGE_ARENA ((size_t)16 * 1024 * 1024)
 
@@ -244,9 +243,9 @@ static void commit(struct intake *it)
 		intake_fail(it, r == -EFBIG ? INTAKE_STAT_SIZE : INTAKE_STAT_WRITE, STR_EMPTY);
 		return;
 	}
-	if (hold || it->s->qmgr_path == NULL)
+	if (hold || it->c->qmgr == NULL)
 		return;
-	r = ipc_trigger(it->s->qmgr_path, STR("W"), TRIGGER_TIMEOUT);
+	r = ipc_bell_ring(it->c->qmgr);
 	if (r < 0)
 		note(it->s->log, NOTE_WARN, "unable to look up %s: %s", it->s->qmgr_path,
 			strerrordesc_np(-r));

@@ -32,6 +32,8 @@ struct byteset {
 	bool any;
 };
 
+struct ipc_bell;
+
 struct intake_conf {
 	const struct intake_settings *s;
 	struct tables canonical, sender_canonical, recipient_canonical;
@@ -43,6 +45,7 @@ struct intake_conf {
 	struct tables header_checks, mime_checks, nested_checks, body_checks;
 	struct byteset reject_bytes, strip_bytes, stray_bytes;
 	struct mime_settings mime;
+	struct ipc_bell *qmgr; /* NULL: not to be told */
 };
 
 enum intake_state {

@@ -42,3 +42,19 @@ _must_use_ int ipc_call(struct ipc_client *c, struct str request, size_t limit, 
 
 /** Trigger a service ("W", "FADI", ...): UNIX socket or fifo at path; 0 or negative errno. */
 _must_use_ int ipc_trigger(const char *path, struct str request, usec_t timeout);
+
+/**
+ * Triggers for one service, over a connection that lasts.
+ *
+ * Our services answer a request with one byte before they act on it, and go on listening. As long as
+ * that byte has not come, a request that was sent covers what has happened since, and none is sent.
+ * Services that close after a request (Postfix's) and fifos get a connection each time. Thread-safe.
+ */
+struct ipc_bell;
+
+/** A bell for a service; copies the path. Connects at the first ring. */
+_alloc_ struct ipc_bell *ipc_bell_new(const char *path, struct str request, usec_t timeout);
+/** Close and free. NULL is accepted. */
+void ipc_bell_free(struct ipc_bell *b);
+/** Trigger the service; errors as of ipc_trigger(). Blocks at most `timeout`, seldom at all. */
+_must_use_ int ipc_bell_ring(struct ipc_bell *b);

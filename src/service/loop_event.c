@@ -2,16 +2,24 @@
 /*
  * service/loop_event.c — servers around a libev loop: event, trigger and datagram services.
  *
- * Invariant: a trigger connection lives at most TRIGGER_SECONDS, whoever made it.
+ * A trigger is answered by one byte before it is acted on, and its connection serves further ones
+ * (see struct ipc_bell); who has closed meanwhile does not mind.
+ *
+ * Invariants: a trigger connection lives at most TRIGGER_SECONDS without a request, whoever made it.
+ * None is closed with a request unread: those that come as the process ends go to its successor.
  */
 #include <errno.h>
 #include <ev.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/list.h"
 #include "base/mem.h"
+#include "ipc/client.h"
 #include "ipc/status.h"
 #include "log/log.h"
 #include "net/socket.h"
@@ -22,6 +30,8 @@
 #define TRIGGER_MAX     1024
 /* Datagram calls at the end; each takes a batch. */
 #define DRAIN_MAX 64
+/* How long a successor may take to be told. */
+#define HANDOVER_TIME (10 * USEC_PER_SEC)
 
 struct loop {
 	struct run *run;
@@ -33,6 +43,7 @@ struct loop {
 	struct ev_signal term;
 	struct ev_io *listeners;
 	unsigned n_listeners;
+	struct list requests; /* trigger connections */
 	usec_t idle_since;
 };
 
@@ -113,6 +124,7 @@ static void on_accept(struct ev_loop *ev, struct ev_io *io, int events)
 
 /* A trigger that has connected. */
 struct request {
+	struct list node;
 	struct ev_io io;
 	struct ev_timer timer;
 	struct loop *loop;
@@ -120,13 +132,15 @@ struct request {
 
 static void request_done(struct request *r)
 {
+	list_remove(&r->node);
 	ev_io_stop(r->loop->ev, &r->io);
 	ev_timer_stop(r->loop->ev, &r->timer);
 	fd_close(r->io.fd);
 	free(r);
 }
 
-static void run_trigger(struct loop *l, int fd)
+/* Read what a trigger wants and do it: false when there is nothing to read. */
+static bool run_trigger(struct loop *l, int fd, bool answer)
 {
 	char text[TRIGGER_MAX];
 	ssize_t n;
@@ -134,27 +148,57 @@ static void run_trigger(struct loop *l, int fd)
 	do {
 		n = read(fd, text, sizeof text);
 	} while (n < 0 && errno == EINTR);
-	if (n > 0) {
-		l->run->def->trigger(&l->run->ctx, str_from(text, (size_t)n));
-		count_use(l);
-	}
+	if (n <= 0)
+		return false;
+	if (answer)
+		IGNORE(send(fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0);
+	l->run->def->trigger(&l->run->ctx, str_from(text, (size_t)n));
+	count_use(l);
+	return true;
 }
 
 static void on_request(struct ev_loop *ev, struct ev_io *io, int events)
 {
 	struct request *r = io->data;
 
-	(void)ev;
 	(void)events;
-	run_trigger(r->loop, io->fd);
-	request_done(r);
+	if (run_trigger(r->loop, io->fd, true))
+		ev_timer_again(ev, &r->timer);
+	else
+		request_done(r);
 }
 
 static void on_request_timeout(struct ev_loop *ev, struct ev_timer *timer, int events)
 {
+	struct request *r = timer->data;
+
 	(void)ev;
 	(void)events;
-	request_done(timer->data);
+	/* From here on the client notices that it has to connect anew. */
+	(void)shutdown(r->io.fd, SHUT_RD);
+	(void)run_trigger(r->loop, r->io.fd, false);
+	request_done(r);
+}
+
+/* Tell the successor, by way of our own socket, of triggers that came too late for this process. */
+static void hand_over(struct loop *l)
+{
+	struct sockaddr_un un = { 0 };
+	socklen_t len = sizeof un - 1;
+	bool named = getsockname(IPC_LISTEN_FD, (struct sockaddr *)&un, &len) == 0;
+
+	LIST_FOREACH_SAFE(it, &l->requests) {
+		struct request *r = list_entry(it, struct request, node);
+		char text[TRIGGER_MAX];
+		ssize_t n;
+
+		(void)shutdown(r->io.fd, SHUT_RD);
+		n = read(r->io.fd, text, sizeof text);
+		if (n > 0 && (!named || ipc_trigger(un.sun_path, str_from(text, (size_t)n),
+						HANDOVER_TIME) < 0))
+			log_warn("a request came too late and was lost");
+		request_done(r);
+	}
 }
 
 static void on_trigger(struct ev_loop *ev, struct ev_io *io, int events)
@@ -171,19 +215,20 @@ static void on_trigger(struct ev_loop *ev, struct ev_io *io, int events)
 	}
 	r = mem_new(struct request);
 	r->loop = l;
+	list_push(&l->requests, &r->node);
 	ev_io_init(&r->io, on_request, fd, EV_READ);
 	r->io.data = r;
 	ev_io_start(ev, &r->io);
-	ev_timer_init(&r->timer, on_request_timeout, TRIGGER_SECONDS, 0.);
+	ev_timer_init(&r->timer, on_request_timeout, 0., TRIGGER_SECONDS);
 	r->timer.data = r;
-	ev_timer_start(ev, &r->timer);
+	ev_timer_again(ev, &r->timer);
 }
 
 static void on_fifo(struct ev_loop *ev, struct ev_io *io, int events)
 {
 	(void)ev;
 	(void)events;
-	run_trigger(io->data, io->fd);
+	(void)run_trigger(io->data, io->fd, false);
 }
 
 static void on_datagram(struct ev_loop *ev, struct ev_io *io, int events)
@@ -283,6 +328,7 @@ void loop_event(struct run *run)
 {
 	struct loop l = { .run = run, .ev = run->ctx.loop, .idle_since = clock_now() };
 
+	list_init(&l.requests);
 	start(&l);
 	while (!run->ending) {
 		bool idle = run->active == 0;
@@ -297,6 +343,7 @@ void loop_event(struct run *run)
 	/* Clients that are connected are served to their end. */
 	while (run->active > 0)
 		wait_once(&l, false);
+	hand_over(&l);
 	free(l.listeners);
 	run_exit(run);
 }

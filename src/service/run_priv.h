@@ -36,8 +36,8 @@ struct run {
 	uint32_t generation;
 	usec_t watchdog;
 	usec_t watchdog_set; /* monotonic: when the alarm was set last */
-	usec_t retire_at; /* monotonic, USEC_NEVER */
-	int end_fd;       /* eventfd, readable once the process is ending */
+	usec_t retire_at;    /* monotonic, USEC_NEVER */
+	int end_fd;          /* eventfd, readable once the process is ending */
 	_Atomic bool ending;
 	bool status_taken;    /* what master was told last */
 	bool announced;       /* THREADED: master knows how many clients we serve at once */

@@ -46,6 +46,12 @@ static void test_trigger(void **state)
 	path_in(path, "spool/private/t");
 	assert_int_equal(ipc_trigger(path, STR("FADI"), WAIT_LIMIT), 0);
 	await_text("spool/t", "FADI");
+	/* Who stays is answered and may ask again. */
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(stream_write(silent, str_from("W", 2)), 0);
+		assert_int_equal(stream_flush(silent), 0);
+		assert_int_equal(stream_getc(silent), '\0');
+	}
 	stream_free(silent);
 	path_in(path, "spool/private/f");
 	assert_int_equal(ipc_trigger(path, STR("xyz"), WAIT_LIMIT), 0);
