@@ -256,6 +256,9 @@ static int make_access(struct smtpd *p, struct why *why)
 		s->smtpd_reject_unlisted_recipient = s->smtpd_reject_unlisted_sender = false;
 	s->relay_restrictions_legacy = !conf_compat_at_least(p->conf, "1") &&
 				       conf_setting(p->conf, "smtpd_relay_restrictions") == NULL;
+	s->relay_order_legacy = !conf_compat_at_least(p->conf, "3.6") &&
+				conf_setting(p->conf,
+					"smtpd_relay_before_recipient_restrictions") == NULL;
 	s->mynetworks_legacy = !conf_compat_at_least(p->conf, "2") &&
 			       conf_setting(p->conf, "mynetworks") == NULL &&
 			       conf_setting(p->conf, "mynetworks_style") == NULL;

@@ -184,7 +184,7 @@ static int fill(struct access *a, bool need_relay, struct why *why)
 	if (r < 0)
 		return r;
 	limit_rewrite(a);
-	if (need_relay && !s->relay_restrictions_legacy && !access_guards(&a->lists[LIST_RELAY]) &&
+	if (need_relay && !access_guards(&a->lists[LIST_RELAY]) &&
 		!access_guards(&a->lists[LIST_RECIPIENT]))
 		return why_set(why, -EINVAL,
 			"in parameter smtpd_relay_restrictions or smtpd_recipient_restrictions, specify at "
@@ -354,7 +354,6 @@ static void save(struct eval *ev, int stage)
 /* Mail that the legacy default lets pass is named in the log. */
 static void legacy_relay(struct eval *ev)
 {
-	const struct item none = { .name = "smtpd_relay_restrictions" };
 	struct resolve_reply to;
 	struct why why;
 
@@ -362,7 +361,7 @@ static void legacy_relay(struct eval *ev)
 		match_client(ev->a->mynetworks, ev->rq->name, ev->rq->addr, &why) == LOOKUP_FOUND)
 		return;
 	router_resolve_raw(ev->a->s.router, ev->rq->sender, ev->rq->recipient, ev->scratch, &to);
-	(void)none;
+
 	if (!(to.flags & (RESOLVE_LOCAL | RESOLVE_ALIAS | RESOLVE_VIRTUAL | RESOLVE_RELAY)) ||
 		((to.flags & RESOLVE_ROUTED) && !(to.flags & RESOLVE_LOCAL)))
 		note(ev->a->s.log, NOTE_INFO,
@@ -380,8 +379,15 @@ static enum result recipient_lists(struct eval *ev)
 	};
 	enum result r = RES_DUNNO;
 
-	for (int i = 0; i < 2 && r == RES_DUNNO && !ev->st->actions.discard; i++)
+	for (int i = 0; i < 2 && r == RES_DUNNO && !ev->st->actions.discard; i++) {
 		r = run_list(ev, order[i], ev->rq->recipient, CLASS_RECIPIENT);
+		if (r == RES_REJECT && i == 0 && ev->a->s.relay_order_legacy)
+			note(ev->a->s.log, NOTE_INFO,
+				"using backwards-compatible default setting "
+				"smtpd_relay_before_recipient_restrictions=no to reject recipient \"" STR_FMT
+				"\" from client \"" STR_FMT "\"",
+				STR_ARG(ev->rq->recipient), STR_ARG(ev->rq->client));
+	}
 	if (r != RES_DUNNO || ev->st->actions.discard)
 		return r;
 	legacy_relay(ev);

@@ -48,7 +48,8 @@ struct access_settings {
 	bool show_user_unknown_table_name, soft_bounce, smtputf8_enable;
 	bool no_actions;        /* FILTER, HOLD, ... cannot work here (stand-alone, proxy) */
 	bool mynetworks_legacy; /* mynetworks_style=subnet by compatibility_level: say so */
-	bool relay_restrictions_legacy; /* empty because of compatibility_level < 1: warn, do not refuse */
+	bool relay_restrictions_legacy; /* empty because of compatibility_level < 1: say what passes */
+	bool relay_order_legacy; /* recipient list first because of compatibility_level < 3.6 */
 	const struct net_addr
 		*own_addrs; /* inet_interfaces and proxy_interfaces, for permit_inet_interfaces */
 	size_t n_own_addrs;

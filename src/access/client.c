@@ -30,17 +30,24 @@ enum result r_unknown_reverse_client(struct eval *ev, const struct item *it)
 		STR_ARG(ev->rq->addr));
 }
 
-enum result r_inet_interfaces(struct eval *ev, const struct item *it)
+static bool is_own_addr(const struct eval *ev)
 {
 	const struct access_settings *s = &ev->a->s;
 	struct net_addr addr;
 
 	if (net_addr_parse(ev->rq->addr, 0, &addr) < 0)
-		return RES_DUNNO;
+		return false;
 	for (size_t i = 0; i < s->n_own_addrs; i++)
 		if (net_addr_eq(&s->own_addrs[i], &addr, false))
-			return access_permit(ev, it->name, CLASS_CLIENT, ev->rq->client, NULL);
-	return RES_DUNNO;
+			return true;
+	return false;
+}
+
+enum result r_inet_interfaces(struct eval *ev, const struct item *it)
+{
+	if (!is_own_addr(ev))
+		return RES_DUNNO;
+	return access_permit(ev, it->name, CLASS_CLIENT, ev->rq->client, NULL);
 }
 
 enum result r_mynetworks(struct eval *ev, const struct item *it)
@@ -49,10 +56,10 @@ enum result r_mynetworks(struct eval *ev, const struct item *it)
 
 	switch (match_client(ev->a->mynetworks, ev->rq->name, ev->rq->addr, &why)) {
 	case LOOKUP_FOUND:
-		if (ev->a->s.mynetworks_legacy)
+		if (ev->a->s.mynetworks_legacy && !is_own_addr(ev))
 			note(ev->a->s.log, NOTE_INFO,
 				"using backwards-compatible default setting "
-				"\"mynetworks_style=subnet\" to permit request from client \"" STR_FMT
+				"mynetworks_style=subnet to permit request from client \"" STR_FMT
 				"\"",
 				STR_ARG(ev->rq->client));
 		return access_permit(ev, it->name, CLASS_CLIENT, ev->rq->client, NULL);

@@ -148,3 +148,16 @@ def test_dns(mta, nameserver, host):
                  "none.example": "450 4.1.8 <s@none.example>: Sender address rejected: Domain not found",
                  "null.example": "550 5.7.27 <s@null.example>: Sender address rejected: Domain null.example does not accept "
                                  "mail (nullMX)"}[host]
+
+
+def test_legacy_defaults(either):
+    """What passes or fails because of compatibility_level is named in the log."""
+    m = either({**OUTSIDE, "compatibility_level": "2", "smtpd_recipient_restrictions": "reject"})
+    m.dialogue(["EHLO h", "MAIL FROM:<s@x.example>", "RCPT TO:<u@here.example>"])
+    m.wait_log(r'using backwards-compatible default setting smtpd_relay_before_recipient_restrictions=no to reject recipient '
+               r'"u@here\.example" from client "unknown\[127\.0\.0\.1\]"$')
+    m = either({**{k: v for k, v in OUTSIDE.items() if k != "smtpd_relay_restrictions"}, "compatibility_level": "0",
+                "smtpd_recipient_restrictions": "check_client_access static:OK, reject_unauth_destination"})
+    assert m.dialogue(["EHLO h", "MAIL FROM:<s@x.example>", "RCPT TO:<u@victim.example>"])[3] == "250 2.1.5 Ok"
+    m.wait_log(r'using backwards-compatible default setting "smtpd_relay_restrictions = \(empty\)" to avoid "Relay access denied" '
+               r'error for recipient "u@victim\.example" from client "unknown\[127\.0\.0\.1\]"$')

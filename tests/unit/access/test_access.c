@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of access/access.c: which lists are asked when, and what one stage leaves to the next. */
+#include <errno.h>
+
 #include "rig.h"
 
 /* All lists say their name; the first one wins. */
@@ -173,6 +175,9 @@ static void test_legacy(void **state)
 
 	(void)state;
 	s.relay_restrictions_legacy = true;
+	assert_int_equal(access_new(&s, true, &a, &why), -EINVAL);
+	s.smtpd_recipient_restrictions =
+		"check_client_access inline:{host.test=OK}, reject_unauth_destination";
 	assert_int_equal(access_new(&s, true, &a, &why), 0);
 	access_free(a);
 	rig_start(&g, s);
@@ -182,6 +187,17 @@ static void test_legacy(void **state)
 	assert_string_equal(rig_ask(&g, ACCESS_RCPT, &rq), "");
 	assert_non_null(strstr(buf_cstr(&rig_log),
 		"using backwards-compatible default setting \"smtpd_relay_restrictions = (empty)\""));
+	rig_stop(&g);
+	/* the recipient list first */
+	s = rig_settings();
+	s.relay_order_legacy = true;
+	s.smtpd_relay_before_recipient_restrictions = false;
+	s.smtpd_recipient_restrictions = "reject";
+	rig_start(&g, s);
+	assert_string_not_equal(rig_ask(&g, ACCESS_RCPT, &rq), "");
+	assert_non_null(strstr(buf_cstr(&rig_log),
+		"using backwards-compatible default setting smtpd_relay_before_recipient_restrictions=no to "
+		"reject recipient \"u@b.c\" from client \"host.test[198.51.100.7]\""));
 	rig_stop(&g);
 }
 
