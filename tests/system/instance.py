@@ -88,6 +88,8 @@ class Instance:
         self.address = loopback_address()
         self.smtp_port = free_port(self.address)
         self.conf = self.defaults()
+        if "TSAN_OPTIONS" in os.environ:  # master cleans the environment of what it starts
+            self.conf["import_environment"] = "MAIL_CONFIG MAIL_LOGTAG TZ LANG=C TSAN_OPTIONS"
         self.conf.update(conf or {})
         self.master_text = (master or MASTER_CF).format(smtp=f"{self.address}:{self.smtp_port}")
         self.master_text += extra_master
