@@ -129,6 +129,9 @@ static void try_host(struct route *r, const struct destination *to, const struct
 	struct delivery *d = r->d;
 	struct session *s;
 
+	d->relay = STR("none");
+	d->reuse_count = 0;
+	d->setup_done = msg_stats_now();
 	if (!policy_allows(d, to, h->name))
 		return;
 	if (try_cached(r, to, h))
@@ -168,6 +171,20 @@ static void try_unix(struct route *r, const struct destination *to)
 	try_host(r, to, &h);
 }
 
+/* A relay that does not exist is our own mistake, not the sender's: true when it is one. */
+static bool blame(const struct delivery *d, const struct destination *to)
+{
+	const struct client *c = d->c;
+
+	if (to->is_fallback)
+		log_warn("%s_fallback_relay configuration problem", c->lmtp ? "lmtp" : "smtp");
+	else if (str_ieq(d->rq->nexthop, str_of(c->p.relayhost)))
+		log_warn("relayhost configuration problem");
+	else
+		return false;
+	return true;
+}
+
 /* false: no further destination is to be tried. */
 static bool try_destination(struct route *r, const struct destination *to)
 {
@@ -199,8 +216,7 @@ static bool try_destination(struct route *r, const struct destination *to)
 	}
 	d->why = dsn;
 	d->why_hard = st != HOSTS_SOFT;
-	if (to->is_fallback && d->why_hard) {
-		log_warn("%s_fallback_relay configuration problem", d->c->lmtp ? "lmtp" : "smtp");
+	if (d->why_hard && blame(d, to)) {
 		d->why.status = STR("4.3.5");
 		d->why_hard = false;
 	}

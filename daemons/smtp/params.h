@@ -32,7 +32,7 @@ struct client_params {
 	/* One of the two programs only. */
 	bool always_send_ehlo, never_send_ehlo, assume_final;
 	/* Of the system. */
-	const char *myhostname, *best_mx_transport, *inet_interfaces, *dns_servers,
+	const char *relayhost, *myhostname, *best_mx_transport, *inet_interfaces, *dns_servers,
 		*known_tcp_ports;
 	bool ignore_mx_lookup_error, disable_dns_lookups, disable_mime_output_conversion;
 	bool smtputf8_enable, tls_required_enable;

@@ -148,16 +148,21 @@ class Agent:
         threading.Thread(target=run, daemon=True).start()
 
     def _start(self, args):
-        listener = socket.socket(socket.AF_UNIX)
         self.path = self.queue / "private" / self.name
-        listener.bind(str(self.path))
+        self.helpers = []
+        self.process = self.spawn(self.program, self.name, args)
+
+    def spawn(self, program, name, args=()):
+        """Start a program as master would, listening on private/<name>."""
+        listener = socket.socket(socket.AF_UNIX)
+        path = self.queue / "private" / name
+        listener.bind(str(path))
         listener.listen(100)
-        self.path.chmod(0o666)
+        path.chmod(0o666)
         listener.setblocking(False)
-        flow = os.pipe()
-        self.status_pipe = os.pipe()
+        flow, status = os.pipe(), os.pipe()
         # The descriptors that master hands down: flow control 3 and 4, status 5, listener 6.
-        fds = [flow[0], flow[1], self.status_pipe[1], listener.fileno()]
+        fds = [flow[0], flow[1], status[1], listener.fileno()]
 
         def prepare():
             high = [os.dup2(fd, 100 + i) for i, fd in enumerate(fds)]
@@ -167,18 +172,26 @@ class Agent:
         env = dict(os.environ, GENERATION="0", MAIL_CONFIG=str(self.dir), POSTLOG_SERVICE=str(self.log_path),
                    POSTLOG_HOSTNAME="mx.example.test", MAIL_LOGTAG="postfix", POSTROAD_CLIENTS="10")
         where = DEBIAN_DAEMONS if self.kind == "debian" else BUILD / "libexec"
-        argv = [self.program, "-n", self.name, "-t", "unix", *(["-u"] if os.geteuid() == 0 else []), *args]
-        self.process = subprocess.Popen(argv, executable=str(where / self.program), preexec_fn=prepare,
-                                        close_fds=False, env=env, cwd=self.queue)
+        argv = [program, "-n", name, "-t", "unix", *(["-u"] if os.geteuid() == 0 else []), *args]
+        p = subprocess.Popen(argv, executable=str(where / program), preexec_fn=prepare, close_fds=False, env=env,
+                             cwd=self.queue)
         listener.close()
+        for fd in (flow[0], flow[1], status[1]):
+            os.close(fd)
+        self.pipes = getattr(self, "pipes", []) + [status[0]]
+        self.helpers.append(p)
+        return p
 
     def destroy(self):
         self.closing = True
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
+        for p in self.helpers:
+            p.terminate()
+            try:
+                p.wait(10)
+            except subprocess.TimeoutExpired:
+                p.kill()
+        for fd in self.pipes:
+            os.close(fd)
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def connect(self):

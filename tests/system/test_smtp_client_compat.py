@@ -226,6 +226,22 @@ def test_native_names(pairs, nexthop):
     same(pairs(disable_dns_lookups="yes", smtp_connect_timeout="2"), nexthop=nexthop)
 
 
+HEADERS = ['From: "A B" <a@local.test>', 'To: (c) q@local.test, "x" <z@z.test>,', "\ta+e@local.test", "Subject: a@local.test",
+           "Received: from a@local.test", "Resent-To: a@local.test", "Reply-To:a@local.test",
+           "Cc: group: a@local.test;", "Message-Id: <a@local.test>", "Return-Path: <a@local.test>",
+           "Errors-To: a@local.test", "Sender: q@local.test (comment)", "",
+           "a@local.test"]
+
+
+def test_generic(pairs):
+    agents = pairs(smtp_generic_maps="inline:{a@local.test=ext@pub.test,@local.test=@glob.test,s@x.test=s@pub.test}",
+                   recipient_delimiter="+")
+    for a in agents:
+        if a.kind == "debian" and len(a.helpers) == 1:
+            a.spawn("trivial-rewrite", "rewrite")
+    same(agents, {}, to=["a@local.test", "a+e@local.test", "q@local.test", "z@z.test"], lines=HEADERS)
+
+
 LMTP = {
     "plain": {},
     "two": {"DOT": ["250 one", "452 4.2.2 full"]},

@@ -316,6 +316,12 @@ def test_fallback_relay(agent, sink, nameserver):
     assert "5.4.6" in a.deliver(["a@y"], "self.test").log[-1]
 
 
+@pytest.mark.parametrize("relay", ["nosuch.test", "[nosuch.test]", "null.test", "self.test"])
+def test_relayhost_that_is_not_there_defers(agent, nameserver, relay):
+    r = agent(conf={"dns_servers": nameserver(ZONE).servers, "relayhost": relay}).deliver(["a@y"], relay)
+    assert not r.done and "warning: relayhost configuration problem" in r.log and "dsn=4.3.5" in r.log[-1]
+
+
 def test_notify_success_is_left_to_dsn_servers(agent, sink):
     a = agent()
     assert a.deliver([Rcpt("a@y", "", "", 2)], sink().nexthop).told == []
