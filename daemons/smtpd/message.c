@@ -34,23 +34,47 @@ static void attr(struct session *s, const char *name, struct str value)
 		sink_attr(&s->sink, name, value);
 }
 
+/* The address from XFORWARD as RFC 5321 writes it. */
+static struct str xforward_rfc_addr(struct session *s)
+{
+	if (s->xf.addr.len == 0)
+		return STR("unknown");
+	if (str_chr(s->xf.addr, ':') < 0)
+		return s->xf.addr;
+	return arena_fmt(s->scratch, "IPv6:" STR_FMT, STR_ARG(s->xf.addr));
+}
+
+/* "name[address]", or what there is of it. */
+static struct str xforward_namaddr(const struct session *s)
+{
+	struct str name = s->xf.name.len > 0 ? s->xf.name : STR("unknown");
+
+	if (s->xf.addr.len == 0 || str_eq(s->xf.addr, STR("unknown")))
+		return name;
+	return arena_fmt(s->scratch, STR_FMT "[" STR_FMT "]", STR_ARG(name), STR_ARG(s->xf.addr));
+}
+
+/* XFORWARD SOURCE= stands above local_header_rewrite_clients. */
+static bool local_rewrite(const struct session *s)
+{
+	if (s->xf.domain.len > 0)
+		return str_ieq(s->xf.domain, STR("LOCAL"));
+	return s->m.rewrite_local;
+}
+
 /* Attributes that only cleanup understands; XFORWARD replaces what is logged. */
 static void put_client(struct session *s)
 {
 	const struct xforward *xf = &s->xf;
 	const struct peer *p = &s->peer;
-	struct str origin;
 
 	if (xf->any) {
 		attr(s, "log_client_name", xf->name.len > 0 ? xf->name : STR("unknown"));
-		attr(s, "log_client_address", xf->addr.len > 0 ? xf->addr : STR("unknown"));
+		attr(s, "log_client_address", xforward_rfc_addr(s));
 		attr(s, "log_client_port", xf->port.len > 0 ? xf->port : STR("unknown"));
-		origin = arena_fmt(s->scratch, STR_FMT "[" STR_FMT "]",
-			STR_ARG(xf->name.len > 0 ? xf->name : STR("unknown")),
-			STR_ARG(xf->addr.len > 0 ? xf->addr : STR("unknown")));
-		attr(s, "log_message_origin", origin);
+		attr(s, "log_message_origin", xforward_namaddr(s));
 		attr(s, "log_helo_name", xf->helo);
-		attr(s, "log_protocol_name", xf->proto);
+		attr(s, "log_protocol_name", xf->proto.len > 0 ? xf->proto : STR("unknown"));
 	} else {
 		attr(s, "log_client_name", p->name);
 		attr(s, "log_client_address", p->rfc_addr);
@@ -61,7 +85,7 @@ static void put_client(struct session *s)
 	}
 	attr(s, "client_name", p->name);
 	attr(s, "reverse_client_name", p->reverse_name);
-	attr(s, "client_address", p->rfc_addr);
+	attr(s, "client_address", p->addr);
 	attr(s, "client_port", p->port);
 	attr(s, "server_address", p->dest_addr);
 	attr(s, "server_port", p->dest_port);
@@ -84,7 +108,7 @@ static void put_envelope(struct session *s)
 		if (s->c->content_filter[0] != '\0')
 			sink_record(k, REC_FILT, str_of(s->c->content_filter));
 		attr(s, "log_ident", s->xf.ident.len > 0 ? s->xf.ident : str_of(k->id));
-		attr(s, "rewrite_context", m->rewrite_local ? STR("local") : STR("remote"));
+		attr(s, "rewrite_context", local_rewrite(s) ? STR("local") : STR("remote"));
 	}
 	attr(s, "envelope_id", m->envid);
 	if (m->ret != 0)
@@ -106,10 +130,8 @@ static void log_client(const struct session *s)
 	buf_putf(&b, "%s: client=" STR_FMT, s->sink.id, STR_ARG(s->peer.namaddr));
 	if (xf->ident.len > 0)
 		buf_putf(&b, ", orig_queue_id=" STR_FMT, STR_ARG(xf->ident));
-	if (xf->name.len > 0 || xf->addr.len > 0)
-		buf_putf(&b, ", orig_client=" STR_FMT "[" STR_FMT "]",
-			STR_ARG(xf->name.len > 0 ? xf->name : STR("unknown")),
-			STR_ARG(xf->addr.len > 0 ? xf->addr : STR("unknown")));
+	if (xf->any)
+		buf_putf(&b, ", orig_client=" STR_FMT, STR_ARG(xforward_namaddr(s)));
 	log_info("%s", buf_cstr(&b));
 }
 

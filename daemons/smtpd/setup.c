@@ -386,6 +386,9 @@ int smtpd_post_jail(struct service_ctx *ctx, struct why *why)
 	};
 
 	(void)why;
+	/* An empty jail: the system's resolver would find nothing there, ours has read what it needs. */
+	if (access("/etc/resolv.conf", R_OK) < 0 && access("/etc/hosts", R_OK) < 0)
+		p->native_names = false;
 	if (p->deposit || (c->smtpd_client_connection_count_limit <= 0 &&
 				  c->smtpd_client_connection_rate_limit <= 0 &&
 				  c->smtpd_client_message_rate_limit <= 0 &&

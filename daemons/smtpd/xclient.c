@@ -256,16 +256,15 @@ int cmd_xclient(struct session *s, const struct smtp_command *cmd)
 static int xforward_attr(struct session *s, struct xforward *xf, struct str name, struct str v)
 {
 	bool gone = is_unavailable(v);
-	struct net_addr a;
+	int family;
 
 	if (str_ieq(name, STR("NAME"))) {
 		if (!gone && !net_hostname_ok(v))
 			return -EINVAL;
 		xf->name = gone ? STR("unknown") : v;
 	} else if (str_ieq(name, STR("ADDR"))) {
-		if (!gone && !parse_addr(s, v, &a))
+		if (x_addr(s, v, &xf->addr, &family) < 0)
 			return -EINVAL;
-		xf->addr = gone ? STR("unknown") : v;
 	} else if (str_ieq(name, STR("PORT"))) {
 		if (!gone && !port_ok(v))
 			return -EINVAL;
@@ -282,6 +281,7 @@ static int xforward_attr(struct session *s, struct xforward *xf, struct str name
 		if (!gone && !str_ieq(v, STR("LOCAL")) && !str_ieq(v, STR("REMOTE")))
 			return -EINVAL;
 		xf->domain = gone ? STR_EMPTY : v;
+		return 0; /* changes nothing that is logged */
 	} else {
 		return -ENOENT;
 	}

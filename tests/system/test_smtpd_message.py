@@ -219,3 +219,20 @@ def test_stand_alone(either):
     assert re.search(r"\nReceived: from foo \(localhost \[127\.0\.0\.1\]\)\n\tby mail\.test\.example \(Postfix\) with ESMTP id \w+\n"
                      r"\tfor <x@nowhere\.example>; ", text)
     m.wait_log(r"smtpd\[\d+\]: connect from localhost\[127\.0\.0\.1\]$")
+
+
+def test_xforward_parts(either):
+    """What XFORWARD leaves out is unknown; SOURCE decides about header rewriting only."""
+    m = either({**CONF, **HOLD, **TRUSTED})
+    for said, want in {
+        "SOURCE=LOCAL": {"rewrite_context": "local", "log_client_name": "unknown", "log_client_address": "127.0.0.1", "log_helo_name": "c"},
+        "SOURCE=REMOTE": {"rewrite_context": "remote", "log_client_address": "127.0.0.1", "log_protocol_name": "ESMTP"},
+        "NAME=x": {"log_client_name": "x", "log_client_address": "unknown", "log_client_port": "unknown",
+                   "log_message_origin": "x", "log_protocol_name": "unknown", "log_helo_name": None},
+        "ADDR=[UNAVAILABLE] PROTO=[UNAVAILABLE]": {"log_client_name": "unknown", "log_client_address": "unknown",
+                                                   "log_message_origin": "unknown", "log_protocol_name": "unknown"},
+    }.items():
+        _, text = queued(m, ["EHLO c", "XFORWARD " + said, "MAIL FROM:<a@b>", "RCPT TO:<u@here.example>", "DATA", "Subject: x\r\n."])
+        found = dict(re.findall(r"named_attribute: (\w+)=(.*)", text))
+        for name, value in want.items():
+            assert found.get(name) == value, (said, name)
