@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The queue manager with files made by hand and agents played by the test."""
 
+import fcntl
 import re
 import threading
 import time
 
 import pytest
 
-from queuefile import FakeAgent, QueueSystem, mark_done, queue_file, wait_for
+from queuefile import FakeAgent, QueueSystem, mark_done, queue_file, record, wait_for
 
 TRANSPORTS = ("inline:{ {error.test=error:5.1.1 no such user}, {retry.test=retry:4.2.2 full}, "
               "{fake.test=fake:[fake]}, {fake2.test=fake:[fake2]}, {nosuch.test=nosuch:} }")
@@ -289,3 +290,101 @@ def test_listing(system):
     assert "b@x.test" not in text
     assert text.endswith("-- 0 Kbytes in 2 Requests.\n")
     assert '"delay_reason": "full"' in mta.run("postqueue", "-j").stdout
+
+
+def test_delay_warning(system):
+    """The sender is told once, and the file says so."""
+    mta = system({"minimal_backoff_time": "1s", "maximal_backoff_time": "1s", "queue_run_delay": "1s"})
+    due = int(time.time()) - 10
+    i = mta.send("s@discard.test", ["a@retry.test"], extra=record("W", f"{due:15d}"))
+    mta.wait_log(rf"{i}: sender delay notification")
+    mta.wait_log(rf"{i}: to=<a@retry.test>.*status=deferred", count=3)
+    assert len(re.findall(f"{i}: sender delay notification", mta.log())) == 1
+    path = mta.queue / "deferred" / i[0] / i
+    wait_for(f"{path} is deferred", path.exists)
+    assert record("W", f"{-1:15d}") in path.read_bytes()
+
+
+def test_delay_cleared(system):
+    """With confirm_delay_cleared the agent is told that a warning was sent."""
+    mta = system({"confirm_delay_cleared": "yes"}, start=False)
+    agent = FakeAgent(mta, "fake", lambda r: mark_done(mta, r) or (0, {}))
+    mta.start()
+    i = mta.send("s@discard.test", ["a@fake.test"], extra=record("W", f"{-1:15d}"))
+    mta.wait_log(f"{i}: removed")
+    assert int(agent.requests[0]["flags"]) & 8192
+
+
+@pytest.mark.parametrize("given, nexthop", [("fake:[127.0.0.1]:10025", "[127.0.0.1]:10025"), ("fake:", "x.test")])
+def test_content_filter(system, given, nexthop):
+    """A filter takes the place of routing, but not for probes."""
+    mta = system(start=False)
+    agent = FakeAgent(mta, "fake", lambda r: mark_done(mta, r) or (0, {}))
+    mta.start()
+    i = mta.send("s@x.test", ["a@x.test"], extra=record("L", given))
+    mta.wait_log(f"{i}: removed")
+    assert [r["nexthop"] for r in agent.requests] == [nexthop]
+    p = mta.send("s@x.test", ["a@x.test"], extra=record("L", given), attrs=["trace_flags=512"])
+    mta.wait_log(f"{p}: to=<a@x.test>.*status=deliverable")
+    assert len(agent.requests) == 1
+
+
+def test_redirect(system):
+    """All recipients together become one."""
+    mta = system()
+    i = mta.send("s@x.test", ["a@retry.test", "b@error.test", "c@x.test"], extra=record(">", "elsewhere@y.test"))
+    mta.wait_log(f"{i}: removed")
+    assert re.findall(rf"{i}: to=<([^>]*)>", mta.log()) == ["elsewhere@y.test"]
+
+
+def test_double_bounce(system):
+    mta = system({"mydestination": "local.test"})
+    i = mta.send("", ["double-bounce@local.test"])
+    mta.wait_log(rf"qmgr.*{i}: to=<double-bounce@local.test>, relay=none, .*dsn=2.0.0, status=sent "
+                 r"\(undeliverable postmaster notification discarded\)")
+    mta.wait_log(f"{i}: removed")
+
+
+def test_flush_hint(system):
+    """Mode 0040 revives the places of one message."""
+    mta = system({"transport_retry_time": "1h"})
+    i = mta.send("s@x.test", ["a@nosuch.test"])
+    mta.wait_log(rf"{i}: to=<a@nosuch.test>.*mail transport unavailable")
+    agent = FakeAgent(mta, "nosuch", lambda r: mark_done(mta, r) or (0, {}))
+    j = mta.send("s@x.test", ["b@nosuch.test"])
+    mta.wait_log(rf"{j}: to=<b@nosuch.test>.*mail transport unavailable")
+    assert agent.requests == []
+    k = mta.inject("s@x.test", ["c@nosuch.test"], mode=0o740)
+    mta.wake()
+    mta.wait_log(f"{k}: removed")
+    assert [r["rcpts"] for r in agent.requests] == [["c@nosuch.test"]]
+
+
+def test_still_being_delivered(system):
+    """A file that an agent holds locked is left alone for a while."""
+    mta = system(start=False)
+    i = mta.inject("s@x.test", ["a@x.test"])
+    with open(mta.queue / "incoming" / i, "rb") as f:
+        fcntl.flock(f, fcntl.LOCK_SH)
+        mta.start()
+        mta.wait_log(f"{i}: skipped, still being delivered")
+        assert (mta.queue / "incoming" / i).stat().st_mtime > time.time() + 30
+    mta.wake("AI")
+    mta.wait_log(f"{i}: removed")
+
+
+def test_slow_agent_does_not_hold_up_others(system):
+    """R8: one destination that hangs costs the others nothing."""
+    mta = system(start=False)
+    release = threading.Event()
+    FakeAgent(mta, "fake", lambda r: (release.wait(60), mark_done(mta, r), (0, {}))[2])
+    mta.start()
+    slow = [mta.inject("s@x.test", ["a@fake.test"]) for _ in range(30)]
+    mta.wake()
+    wait_for("the slow ones are active", lambda: len(re.findall("queue active", mta.log())) >= 30)
+    i = mta.send("s@x.test", ["b@x.test"])
+    mta.wait_log(f"{i}: removed")
+    assert "removed" not in "".join(x for x in mta.log().splitlines() if any(s in x for s in slow))
+    release.set()
+    for s in slow:
+        mta.wait_log(f"{s}: removed")
