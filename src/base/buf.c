@@ -10,7 +10,7 @@
 #include "base/mem.h"
 
 /* The first allocation; most texts fit. */
-#define FIRST_CAP 64
+#define FIRST_CAP 256
 
 void buf_done(struct buf *b)
 {

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <ev.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
@@ -341,6 +342,17 @@ static _noreturn_ void enter_loop(struct run *run)
 	loop_event(run);
 }
 
+/*
+ * Every thread's heap grows in steps worth the system call, and is not given back between two
+ * messages. Setting one of these turns glibc's own adaptation off, so all are set.
+ */
+static void tune_malloc(void)
+{
+	(void)mallopt(M_TOP_PAD, 256 * 1024);
+	(void)mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+	(void)mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
+}
+
 void service_main(int argc, char **argv, const struct service *def)
 {
 	/* Never freed: workers and exit handlers may look at it to the last. */
@@ -350,6 +362,7 @@ void service_main(int argc, char **argv, const struct service *def)
 	bool is_logger = def->kind == SERVICE_DGRAM;
 	struct why why;
 
+	tune_malloc();
 	fd_open_std();
 	ignore_signals();
 	early_log(program, is_logger, wants_stderr(argv));
