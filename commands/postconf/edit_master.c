@@ -108,30 +108,56 @@ static bool sets(const struct master_entry *e, size_t i, struct str param)
 	return eq >= 0 && str_eq(str_trim(str_head(arg, (size_t)eq)), param);
 }
 
-/** Set or remove -o parameter; the first occurrence keeps its place. */
+/** True when argument i is an option; *ret_next is the index behind it and its value. */
+static bool is_option(const struct master_entry *e, size_t i, size_t *ret_next)
+{
+	const char *arg = e->args.v[i];
+
+	if (arg[0] != '-')
+		return false;
+	*ret_next = i + 1;
+	if (strcmp(arg, "-o") == 0 && i + 1 < e->args.n)
+		*ret_next = i + 2;
+	return true;
+}
+
+/** Add -o setting, once. */
+static void place(struct strv *args, struct str setting, bool *placed)
+{
+	if (!*placed) {
+		strv_add(args, STR("-o"));
+		strv_add(args, setting);
+	}
+	*placed = true;
+}
+
+/**
+ * Set or remove -o parameter.
+ *
+ * The first occurrence keeps its place; a new one comes behind the options that are there, before
+ * the program's own arguments.
+ */
 static void set_param(struct master_entry *e, const struct change *ch, bool remove)
 {
 	_cleanup_buf_ struct buf setting = BUF(BUF_MEDIUM);
 	struct strv args = { 0 };
-	bool placed = remove;
+	bool placed = remove, in_options = true;
+	size_t next = 0;
 
 	buf_putf(&setting, "%.*s=%.*s", STR_ARG(ch->parts[2]), STR_ARG(ch->value));
-	for (size_t i = 0; i < e->args.n; i++) {
-		if (!sets(e, i, ch->parts[2])) {
-			strv_add(&args, str_of(e->args.v[i]));
+	for (size_t i = 0; i < e->args.n; i = next) {
+		in_options = in_options && is_option(e, i, &next);
+		if (!in_options) {
+			place(&args, buf_str(&setting), &placed);
+			next = i + 1;
+		} else if (sets(e, i, ch->parts[2])) {
+			place(&args, buf_str(&setting), &placed);
 			continue;
 		}
-		i++;
-		if (placed)
-			continue;
-		placed = true;
-		strv_add(&args, STR("-o"));
-		strv_add(&args, buf_str(&setting));
+		for (size_t k = i; k < next; k++)
+			strv_add(&args, str_of(e->args.v[k]));
 	}
-	if (!placed) {
-		strv_add(&args, STR("-o"));
-		strv_add(&args, buf_str(&setting));
-	}
+	place(&args, buf_str(&setting), &placed);
 	strv_done(&e->args);
 	e->args = args;
 }

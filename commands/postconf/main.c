@@ -210,7 +210,7 @@ static void load(struct context *x)
 				why.text);
 	if (conf_compat_check(x->conf, &why) < 0)
 		log_fatal("%s", why.text);
-	r = master_cf_load(x->master_cf, false, NULL, &x->services, &why);
+	r = load_services(x->master_cf, &x->services, &why);
 	if (r < 0 && (strchr("pbt", req->object) == NULL || r != -ENOENT))
 		log_fatal("%s", why.text);
 	if (r < 0)

@@ -60,6 +60,8 @@ int show_main(const struct context *x);
 /* show_master.c */
 /** Show services, fields or service parameters: exit status. */
 int show_master(const struct context *x);
+/** As master_cf_load(), but an entry that occurs twice is kept twice. */
+_must_use_ int load_services(const char *path, struct master_cf *ret, struct why *why);
 /** Names of the fields in -F, by index. */
 extern const char *const field_names[8];
 /** Split "a/b/c" into at most `max` parts, missing ones "*": number found; 0 when there are more. */

@@ -135,35 +135,29 @@ static void start_line(struct folder *f, struct str word)
 /**
  * Append the arguments.
  *
- * Folded, each option at the beginning starts a line with its value; so does the first argument
- * that is neither. From there on lines are filled.
+ * Folded, among the options at the beginning each -o starts a line, and so does what follows it.
+ * From the first argument that is no option on lines are filled.
  */
 static void add_args(const struct context *x, const struct master_entry *e, struct folder *f)
 {
-	bool in_options = f->fold;
+	bool in_options = f->fold, after_setting = false;
 
 	for (size_t i = 0; i < e->args.n; i++) {
 		_cleanup_buf_ struct buf word = BUF(BUF_MEDIUM);
 		_cleanup_buf_ struct buf text = BUF(BUF_MEDIUM);
 		struct str arg = str_of(e->args.v[i]);
-		bool option = arg.len > 0 && arg.ptr[0] == '-';
+		bool setting = str_eq(arg, STR("-o"));
 
 		quoted(&word, arg);
-		if (in_options && (option || i > 0))
+		if (in_options && (setting || after_setting))
 			start_line(f, buf_str(&word));
 		else
 			add_word(f, buf_str(&word));
-		in_options = in_options && option;
-		if (!option || i + 1 == e->args.n)
+		after_setting = setting;
+		in_options = in_options && arg.len > 0 && arg.ptr[0] == '-';
+		if (!setting || i + 1 == e->args.n)
 			continue;
-		arg = str_of(e->args.v[i + 1]);
-		if (!str_eq(buf_str(&word), STR("-o")) && arg.len > 0 && arg.ptr[0] == '-')
-			continue;
-		i++;
-		if (str_eq(buf_str(&word), STR("-o")))
-			tidy_setting(x, arg, &text);
-		else
-			buf_put(&text, arg);
+		tidy_setting(x, str_of(e->args.v[++i]), &text);
 		buf_clear(&word);
 		quoted(&word, buf_str(&text));
 		if (in_options) {

@@ -2,12 +2,55 @@
 /*
  * show_master.c — services, their fields, their -o settings.
  */
+#include <errno.h>
+#include <fcntl.h>
+
 #include "postconf.h"
 
+#include "base/fd.h"
+#include "base/mem.h"
+#include "conf/lines.h"
 #include "log/log.h"
+
+#define FILE_MAX ((size_t)16 * 1024 * 1024)
 
 const char *const field_names[8] = { "service", "type", "private", "unprivileged", "chroot",
 	"wakeup", "process_limit", "command" };
+
+int load_services(const char *path, struct master_cf *ret, struct why *why)
+{
+	_cleanup_buf_ struct buf text = BUF(FILE_MAX);
+	_cleanup_buf_ struct buf line = BUF(FILE_MAX);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct conf_lines lines = { STR_EMPTY, 0 };
+	struct master_cf m = { 0 };
+	struct why inner = { "" };
+	int at = 0, r;
+
+	if (fd < 0)
+		return why_errno(why, -errno, "open %s", path);
+	r = fd_read_all(fd, &text);
+	if (r < 0)
+		return why_errno(why, r, "read %s", path);
+	lines.rest = buf_str(&text);
+	while (conf_lines_next(&lines, &line, &at) > 0) {
+		struct master_entry e = { 0 };
+
+		if (is_space((unsigned char)line.ptr[0])) {
+			log_warn("%s: logical line must not start with whitespace: \"%s\"", path,
+				line.ptr);
+			continue;
+		}
+		if (master_entry_parse(buf_str(&line), false, &e, &inner) < 0) {
+			master_cf_done(&m);
+			return why_set(why, -EINVAL, "%s: line %d: %s", path, at, inner.text);
+		}
+		m.v = mem_resize(m.v, m.n + 1, sizeof m.v[0]);
+		m.v[m.n++] = e;
+	}
+	*ret = m;
+	return 0;
+}
 
 size_t split_request(struct str arg, struct str *ret, size_t max)
 {
