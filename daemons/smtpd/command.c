@@ -238,6 +238,21 @@ static bool run(struct session *s, const struct smtp_command *cmd)
 	return true;
 }
 
+/* A line that begins with a control character is no mistake of typing: TLS, or worse. */
+static bool is_binary(struct session *s)
+{
+	struct str line = buf_str(&s->line), word = line;
+	size_t n = 0;
+
+	if (line.len == 0 || (unsigned char)line.ptr[0] >= ' ' ||
+		is_space((unsigned char)line.ptr[0]))
+		return false;
+	while (n < line.len && line.ptr[n] != '\0' && !is_space((unsigned char)line.ptr[n]))
+		n++;
+	word.len = MAX(n, (size_t)1);
+	return is_forbidden(s, word);
+}
+
 /* Characters of the line are in order, and it has words. */
 static int parse(struct session *s, struct smtp_command *ret)
 {
@@ -267,6 +282,11 @@ bool command_next(struct session *s)
 		return r == 0;
 	if (!filter(s))
 		return false;
+	if (is_binary(s)) {
+		s->where = "UNKNOWN";
+		s->stats[commands_n - 1].total++;
+		return false;
+	}
 	if (parse(s, &cmd) < 0)
 		return !s->hangup;
 	return run(s, &cmd);

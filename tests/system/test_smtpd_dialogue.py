@@ -116,6 +116,13 @@ def test_stricter_paths(mta):
         assert m.dialogue(["EHLO x", b"MAIL FROM:" + p + b"\r\n"])[2][:2] in ("50", "55"), p
 
 
+def test_tls_hello(mta):
+    """S18: a client that speaks TLS at once is sent away, and nothing of it comes back."""
+    m = mta(CONF)
+    hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(11, 256)) + b"\n"
+    assert m.dialogue([hello, "NOOP"])[1:] == ["221 2.7.0 Error: I can break rules, too. Goodbye.", ""]
+
+
 def test_help_and_pipelining(mta):
     """What the reference has since 3.9."""
     m = mta({**CONF, "smtpd_forbid_unauth_pipelining": "yes"})
