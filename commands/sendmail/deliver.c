@@ -63,7 +63,7 @@ static struct str full_name(const struct delivery *d)
 
 	if (d->o->full_name != NULL)
 		return str_of(d->o->full_name);
-	if (env != NULL && env[0] != '\0')
+	if (env != NULL)
 		return str_of(env);
 	return gecos_name(d->a);
 }
@@ -121,7 +121,7 @@ static void put_envelope(struct delivery *d)
 	if (o->ret != 0)
 		postdrop_putf(d->p, REC_ATTR, "ret_flags=%d", o->ret);
 	postdrop_putf(d->p, REC_ATTR, "rewrite_context=%s", o->gateway ? "remote" : "local");
-	if (name.len > 0)
+	if (name.len > 0 || o->full_name != NULL || getenv("NAME") != NULL)
 		postdrop_put(d->p, REC_FULL, name);
 	postdrop_put(d->p, REC_FROM, d->sender);
 	if (o->encoding != NULL)
@@ -155,7 +155,6 @@ static bool is_from_line(struct str line)
 struct text_state {
 	bool first;    /* no line was kept yet */
 	bool mid_line; /* the last piece did not end its line */
-	bool skip;     /* the rest of a dropped line */
 	bool strip_cr;
 	bool decide_cr; /* by the first line */
 };
@@ -172,20 +171,18 @@ static void put_text(struct delivery *d, struct text_state *t, struct str line, 
 /* One piece of input; false: the end of the message. */
 static bool text_piece(struct delivery *d, struct text_state *t, struct str line, bool whole)
 {
-	bool start = !t->mid_line && !t->skip;
+	bool start = !t->mid_line;
 
 	if (whole && t->decide_cr) {
 		t->strip_cr = line.len > 0 && line.ptr[line.len - 1] == '\r';
 		t->decide_cr = false;
 	}
-	if (whole && t->strip_cr && line.len > 0 && line.ptr[line.len - 1] == '\r')
+	while (whole && t->strip_cr && line.len > 0 && line.ptr[line.len - 1] == '\r')
 		line.len--;
-	if (start && whole && d->o->dot_ends && str_eq(line, STR(".")))
+	if (start && d->o->dot_ends && str_eq(line, STR(".")))
 		return false;
-	if (t->skip || (start && t->first && is_from_line(line))) {
-		t->skip = !whole;
+	if (start && whole && t->first && is_from_line(line))
 		return true;
-	}
 	put_text(d, t, line, whole);
 	return true;
 }

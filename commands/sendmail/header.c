@@ -94,7 +94,8 @@ struct header_reader *header_reader_new(const struct sendmail_conf *c, struct ar
 	};
 
 	h->a = a;
-	h->token_limit = (size_t)c->header_address_token_limit;
+	/* All of them: header_size_limit bounds the work, and nobody may be left out. */
+	h->token_limit = (size_t)c->header_size_limit;
 	h->mime = mime_new(&set, &the_callbacks, h);
 	return h;
 }

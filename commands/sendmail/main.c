@@ -32,7 +32,6 @@ static const struct conf_var vars[] = {
 	CV_STR(C, sendmail_fix_line_endings),
 	CV_INT(C, line_length_limit),
 	CV_INT(C, header_size_limit),
-	CV_INT(C, header_address_token_limit),
 	CV_INT(C, mime_nesting_limit),
 	CV_INT(C, mime_boundary_length_limit),
 	CV_BOOL(C, requiretls_enable),
@@ -71,7 +70,7 @@ static void check_settings(struct sendmail_options *o)
 	const char *fix = the_conf.sendmail_fix_line_endings;
 
 	if (strcmp(fix, "always") != 0 && strcmp(fix, "strict") != 0 && strcmp(fix, "never") != 0)
-		log_fatal("unknown sendmail_fix_line_endings value: %s", fix);
+		log_fatal("invalid sendmail_fix_line_endings value: %s", fix);
 	if (o->requiretls && !the_conf.requiretls_enable) {
 		log_warn("REQUIRETLS is requested, but requiretls_enable is off -- ignored");
 		o->requiretls = false;

@@ -131,11 +131,16 @@ static void envid(struct sendmail_options *o, const char *arg)
 		o->verp = arg;
 		return;
 	}
-	if (len > ENVID_MAX)
-		sendmail_die(EX_USAGE, "too long -V option value: %zu bytes", len);
-	for (size_t i = 0; i < len; i++)
-		if (!is_print((unsigned char)arg[i]))
-			sendmail_die(EX_USAGE, "bad -V option value: not printable");
+	if (len > ENVID_MAX) {
+		log_warn("too long -V option value -- ignored");
+		return;
+	}
+	for (size_t i = 0; i < len || len == 0; i++) {
+		if (len == 0 || !is_print((unsigned char)arg[i])) {
+			log_warn("bad syntax in -V option value -- ignored");
+			return;
+		}
+	}
 	o->envid = arg;
 }
 
@@ -161,7 +166,9 @@ static void b_option(struct sendmail_options *o, const char *arg)
 		set_mode(o, MODE_ALIASES);
 		break;
 	case 'm':
-		set_mode(o, MODE_ENQUEUE);
+		/* A probe is a kind of delivery. */
+		if (o->mode != MODE_VERIFY)
+			set_mode(o, MODE_ENQUEUE);
 		break;
 	case 'p':
 		set_mode(o, MODE_QUEUE);
@@ -201,17 +208,20 @@ static void q_option(struct sendmail_options *o, const char *arg)
 			o->mode = MODE_IGNORE;
 		return;
 	}
-	set_mode(o, MODE_FLUSH);
-	if (arg[0] == 'R') {
-		o->flush_site = arg + 1;
-	} else if (arg[0] == 'I') {
-		o->flush_id = arg + 1;
+	if (arg[0] == 'R' || arg[0] == 'I') {
+		if (o->mode != MODE_ENQUEUE)
+			sendmail_die(EX_USAGE, "-q%c can be used only in delivery mode", arg[0]);
+		if (arg[1] == '\0')
+			sendmail_die(EX_USAGE, "specify: -q%s",
+				arg[0] == 'R' ? "Rsitename" : "Iqueueid");
+		if (arg[0] == 'R')
+			o->flush_site = arg + 1;
+		else
+			o->flush_id = arg + 1;
 	} else if (arg[0] != '\0') {
 		sendmail_die(EX_USAGE, "-q%c is not implemented", arg[0]);
 	}
-	if ((o->flush_site != NULL && o->flush_site[0] == '\0') ||
-		(o->flush_id != NULL && o->flush_id[0] == '\0'))
-		sendmail_die(EX_USAGE, "-q%c needs a value", arg[0]);
+	set_mode(o, MODE_FLUSH);
 }
 
 static void refuse_n(struct sendmail_options *o, const char *arg)
@@ -330,6 +340,12 @@ static void check_verp(const struct sendmail_options *o, const struct sendmail_c
 {
 	const char *filter = c->verp_delimiter_filter;
 
+	for (size_t i = 0; i < 2; i++)
+		if (strchr(filter, c->default_verp_delimiters[i]) == NULL)
+			sendmail_die(EX_TEMPFAIL,
+				"parameters default_verp_delimiters and verp_delimiter_filter: "
+				"bad %s VERP delimiter character",
+				i == 0 ? "first" : "second");
 	if (o->verp == NULL || o->verp[0] == '\0')
 		return;
 	if (strlen(o->verp) != 2 || strchr(filter, o->verp[0]) == NULL ||

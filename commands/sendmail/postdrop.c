@@ -131,10 +131,9 @@ void postdrop_finish(struct postdrop *p)
 		r = stream_flush(p->s);
 	/* Even when writing failed there may be an answer that says why. */
 	if (attr_list_read(p->s, ATTR_NUL, LIST_MAX, p->a, &list) < 0 ||
-		attr_int(&list, "status", &status) < 0)
+		attr_int(&list, "status", &status) < 0 || attr_str(&list, "reason", &reason) < 0)
 		sendmail_die(EX_UNAVAILABLE, "%s: error writing queue file: %s", p->who,
 			r < 0 ? strerrordesc_np(-r) : "no answer from postdrop");
-	(void)!attr_str(&list, "reason", &reason);
 	if (status != 0) {
 		if (reason.len == 0)
 			reason = str_of(intake_status_text((unsigned)status)->text);

@@ -24,6 +24,12 @@ static _noreturn_ void run_words(const char *dir, struct strv *words)
 	run_exec(dir, words->v[0], words->v);
 }
 
+static void add_verbose(struct strv *argv, int verbose)
+{
+	for (int i = 0; i < verbose; i++)
+		strv_add(argv, STR("-v"));
+}
+
 /* -q...: postqueue does it. */
 static _noreturn_ void flush(const struct sendmail_options *o, const struct sendmail_conf *c)
 {
@@ -39,6 +45,7 @@ static _noreturn_ void flush(const struct sendmail_options *o, const struct send
 	} else {
 		strv_add(&argv, STR("-f"));
 	}
+	add_verbose(&argv, o->verbose);
 	run_words(c->command_directory, &argv);
 }
 
@@ -47,8 +54,7 @@ static _noreturn_ void aliases(const struct sendmail_options *o, const struct se
 	struct strv argv = { 0 };
 
 	strv_add(&argv, STR("postalias"));
-	for (int i = 1; i < o->verbose; i++)
-		strv_add(&argv, STR("-v"));
+	add_verbose(&argv, o->verbose);
 	strv_add(&argv, STR("--"));
 	if (o->alias_file != NULL)
 		strv_add(&argv, str_of(o->alias_file));
@@ -80,17 +86,17 @@ static _noreturn_ void smtp_mode(const struct sendmail_options *o, const struct 
 
 	strv_add(&argv, STR("smtpd"));
 	strv_add(&argv, STR("-S"));
-	for (int i = 1; i < o->verbose; i++)
-		strv_add(&argv, STR("-v"));
+	add_verbose(&argv, o->verbose);
 	run_words(c->daemon_directory, &argv);
 }
 
-static _noreturn_ void show_queue(const struct sendmail_conf *c)
+static _noreturn_ void show_queue(const struct sendmail_options *o, const struct sendmail_conf *c)
 {
 	struct strv argv = { 0 };
 
 	strv_add(&argv, STR("postqueue"));
 	strv_add(&argv, STR("-p"));
+	add_verbose(&argv, o->verbose);
 	run_words(c->command_directory, &argv);
 }
 
@@ -102,7 +108,7 @@ void run_mode(const struct sendmail_options *o, const struct sendmail_conf *c)
 	case MODE_ALIASES:
 		aliases(o, c);
 	case MODE_QUEUE:
-		show_queue(c);
+		show_queue(o, c);
 	case MODE_FLUSH:
 		flush(o, c);
 	case MODE_SMTP:

@@ -31,7 +31,6 @@ struct sendmail_conf {
 	const char *sendmail_fix_line_endings;
 	int64_t line_length_limit;
 	int64_t header_size_limit;
-	int64_t header_address_token_limit;
 	int64_t mime_nesting_limit;
 	int64_t mime_boundary_length_limit;
 	bool requiretls_enable;
