@@ -203,6 +203,7 @@ static int check_words(struct client *c, struct why *why)
 	if (c->p.assume_final)
 		log_warn(
 			"lmtp_assume_final is obsolete; instead, specify \"flags=X\" in master.cf");
+	c->notify_protocol = has_word(c->p.notify_classes, STR("protocol"));
 	c->probe_data = str_ieq(target, STR("data"));
 	if (!c->probe_data && !str_ieq(target, STR("rcpt")))
 		return why_set(why, -EINVAL, "bad address_verify_target: %s", target.ptr);

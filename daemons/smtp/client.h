@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include "base/text.h"
 #include "delivery/request.h"
 #include "dns/dns.h"
 #include "mime/mime.h"
@@ -47,6 +48,7 @@ struct client {
 	unsigned families; /* enum net_families */
 	bool use_dns, use_native;
 	bool probe_data;
+	bool notify_protocol;
 	struct net_addr own[MAX_ADDRS]; /* inet_interfaces and proxy_interfaces */
 	size_t n_own;
 	struct net_addr from4, from6; /* len 0: not bound */
@@ -130,8 +132,10 @@ struct session {
 	char *where_port; /* "name[addr]:port", or as `where` for UNIX sockets */
 	char *dest;       /* destination label, NULL: only by address */
 	struct smtp_features f;
-	bool pix_dotcrlf; /* delay before the final dot */
-	bool broken;      /* not to be talked to any more */
+	bool pix_dotcrlf;    /* delay before the final dot */
+	struct strv history; /* transcript, when one may be sent */
+	bool protocol_error; /* and will be */
+	bool broken;         /* not to be talked to any more */
 	int reuse_count;
 	usec_t expires;    /* monotonic; no reuse after */
 	usec_t idle_until; /* monotonic; in the cache */
@@ -262,6 +266,17 @@ void pass_all(struct delivery *d, struct str transport);
  * @return true; false with d->why set
  */
 bool policy_allows(struct delivery *d, const struct destination *to, struct str host);
+
+/* ---- notice.c ---- */
+
+/** Add a line of the server to the transcript. */
+void notice_in(const struct client *c, struct session *s, struct str line);
+/** Add commands, each with CR LF, to the transcript. */
+void notice_out(const struct client *c, struct session *s, struct str text);
+/** Judge the code of a reply that refused something. */
+void notice_code(struct session *s, int code);
+/** Send the transcript to the postmaster if the server broke the protocol; forgets it. */
+void notice_send(const struct client *c, struct session *s);
 
 /* ---- cache.c ---- */
 

@@ -33,6 +33,7 @@ void session_free(struct session *s)
 	free(s->where);
 	free(s->where_port);
 	free(s->dest);
+	strv_done(&s->history);
 	free(s);
 }
 
@@ -113,6 +114,7 @@ static void set_timeout(const struct client *c, struct session *s, usec_t timeou
 
 static void complain(struct delivery *d, struct session *s, int n)
 {
+	s->protocol_error = true;
 	log_warn(STR_FMT ": non-%s response from %s: %.100s", STR_ARG(d->rq->queue_id),
 		d->c->lmtp ? "LMTP" : "ESMTP", s->where_port, buf_cstr(&s->line));
 	if (n == 1 && (s->f.have & SMTP_F_PIPELINING)) {
@@ -154,6 +156,7 @@ int session_reply(struct delivery *d, struct session *s, usec_t timeout)
 
 		if (r < 0)
 			return r;
+		notice_in(d->c, s, buf_str(&s->line));
 		line = filter_line(d->c, s, buf_str(&s->line), &other) ? buf_str(&other)
 								       : buf_str(&s->line);
 		r = smtp_reply_line(&s->reply, line);
@@ -347,6 +350,7 @@ static int hello_command(struct delivery *d, struct session *s, const char *verb
 
 	buf_clear(&s->out);
 	buf_putf(&s->out, "%s %s\r\n", verb, d->c->p.helo_name);
+	notice_out(d->c, s, buf_str(&s->out));
 	e = session_send(s, buf_str(&s->out), d->c->p.helo_timeout, d->c->p.per_request_deadline);
 	buf_clear(&s->out);
 	return e == 0 ? session_reply(d, s, d->c->p.helo_timeout) : e;
@@ -456,6 +460,7 @@ struct session *session_open(struct delivery *d, const struct host *h, const str
 	host_unusable(d);
 	if (!s->broken)
 		session_quit(d, s);
+	notice_send(d->c, s);
 	session_free(s);
 	return NULL;
 }
@@ -465,6 +470,7 @@ void session_quit(struct delivery *d, struct session *s)
 	usec_t timeout = d->c->p.quit_timeout;
 	int e = session_send(s, STR("QUIT\r\n"), timeout, d->c->p.per_request_deadline);
 
+	notice_out(d->c, s, STR("QUIT\r\n"));
 	if (e == 0 && !d->c->p.skip_quit_response)
 		e = session_reply(d, s, timeout);
 	(void)e; /* nothing depends on it any more */

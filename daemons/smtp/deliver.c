@@ -97,6 +97,7 @@ static bool use_session(struct route *r, struct session *s, const struct destina
 		return false;
 	}
 	r->sessions++;
+	notice_send(d->c, s);
 	if (keep && !s->broken)
 		cache_put(d->c->cache, s, d->c->p.connection_cache_time_limit);
 	else

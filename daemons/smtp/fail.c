@@ -151,6 +151,7 @@ static void from_reply(struct delivery *d, struct session *s, const struct smtp_
 	struct str status;
 	const char *odd = "";
 
+	notice_code(s, reply->code);
 	if (class != 4 && class != 5) {
 		/* An answer that fits no question: not worth another try. */
 		odd = "Protocol error: ";

@@ -399,6 +399,16 @@ static bool take_reply(struct transfer *t, enum transfer_result *ret)
 	return false;
 }
 
+/* What waits before the new commands is content, which is not for the transcript. */
+static enum smtp_tx_want next_output(struct transfer *t)
+{
+	size_t before = t->s->out.len;
+	enum smtp_tx_want want = smtp_tx_output(&t->tx, &t->s->out);
+
+	notice_out(t->d->c, t->s, str_skip(buf_str(&t->s->out), before));
+	return want;
+}
+
 static enum transfer_result run(struct transfer *t)
 {
 	enum transfer_result result = TRANSFER_DONE;
@@ -406,7 +416,7 @@ static enum transfer_result run(struct transfer *t)
 	int e;
 
 	buf_clear(&t->s->out);
-	while ((want = smtp_tx_output(&t->tx, &t->s->out)) != SMTP_TX_END) {
+	while ((want = next_output(t)) != SMTP_TX_END) {
 		if (want == SMTP_TX_REPLY) {
 			if (!take_reply(t, &result))
 				return result;

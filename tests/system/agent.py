@@ -182,6 +182,40 @@ class Agent:
         self.helpers.append(p)
         return p
 
+    def serve_cleanup(self):
+        """Stand in for cleanup: each message that is posted, as (flags, records)."""
+        path = self.queue / "public/cleanup"
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(path))
+        listener.listen(10)
+        path.chmod(0o666)
+        posted = []
+
+        def one(f):
+            flags, records = read_list(f), []
+            while (kind := f.read(1)) and (not records or records[-1][0] != "E"):
+                length = shift = 0
+                while True:
+                    b = f.read(1)[0]
+                    length |= (b & 127) << shift
+                    shift += 7
+                    if b < 128:
+                        break
+                records.append((kind.decode(), f.read(length).decode("utf-8", "replace")))
+                if kind == b"E":
+                    break
+            return flags, records
+
+        def run():
+            while True:
+                c, _ = listener.accept()
+                with c, c.makefile("rb") as f:
+                    c.sendall(b"protocol\0cleanup_protocol\0queue_id\0NOTE1\0\0")
+                    posted.append(one(f))
+                    c.sendall(b"status\x000\0reason\0\0\0")
+        threading.Thread(target=run, daemon=True).start()
+        return posted
+
     def destroy(self):
         self.closing = True
         for p in self.helpers:

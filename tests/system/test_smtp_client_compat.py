@@ -242,6 +242,28 @@ def test_generic(pairs):
     same(agents, {}, to=["a@local.test", "a+e@local.test", "q@local.test", "z@z.test"], lines=HEADERS)
 
 
+def posted_text(posted):
+    """Messages as text, without times and with one name for both systems."""
+    return [(flags, [re.sub(r"\d\d:\d\d:\d\d|(?<=127\.0\.0\.1\]):\d+", "", d.replace("Postfix", "NAME").replace(
+        "Postroad", "NAME")) for kind, d in records if kind != "T"]) for flags, records in posted]
+
+
+@pytest.mark.parametrize("classes", ["protocol", "resource, software", "bounce"])
+def test_postmaster_transcript(classes):
+    agents = [Agent("smtp", kind, {"notify_classes": classes}) for kind in ("debian", "postroad")]
+    try:
+        posted = [a.serve_cleanup() for a in agents]
+        for replies in ({}, {"MAIL": "500 syntax"}, {"MAIL": "550 x"}, {"EHLO": "250 x", "RCPT": "501 no"},
+                        {"DOT": "504 x"}, {"GREETING": "500 x"}, {"MAIL": "odd\r\n250 ok"}, {"MAIL": "451 x"},
+                        {"EHLO": None}, {"DATA": "503 x"}):
+            same(agents, replies)
+        assert posted_text(posted[1]) == posted_text(posted[0])
+        assert bool(posted[1]) == (classes == "protocol")
+    finally:
+        for a in agents:
+            a.destroy()
+
+
 LMTP = {
     "plain": {},
     "two": {"DOT": ["250 one", "452 4.2.2 full"]},
