@@ -247,7 +247,8 @@ static inline void rig_run(const struct intake_settings *s, unsigned flags, cons
 	rig_feed(it, script);
 	ret->status = intake_finish(it, &reason);
 	reason = str_head(reason, sizeof(ret->reason) - 1);
-	memcpy(ret->reason, reason.ptr, reason.len);
+	if (reason.len > 0)
+		memcpy(ret->reason, reason.ptr, reason.len);
 	ret->reason[reason.len] = '\0';
 	intake_free(it);
 	intake_conf_free(conf);
