@@ -6,6 +6,8 @@
 
 /* Most bytes of a header or line that are logged. */
 #define LOG_CONTENT_MAX 200
+/* The same for what is not proper MIME. */
+#define LOG_MIME_MAX 100
 
 struct check {
 	struct intake *it;
@@ -17,25 +19,41 @@ struct check {
 	void (*prepend)(struct intake *it, struct str text);
 };
 
+/* "word: kind content from origin; from=<sender> to=<recipient>" */
+static void put_subject(struct intake *it, struct buf *b, const char *word, const char *kind,
+	struct str content)
+{
+	struct str rcpt = buf_str(&it->last_rcpt);
+
+	buf_putf(b, "%s: %s ", word, kind);
+	buf_put(b, content);
+	buf_puts(b, " from ");
+	buf_put(b, it->attr.log_origin.len > 0 ? str_head(it->attr.log_origin, 500) : STR("local"));
+	buf_puts(b, "; from=<");
+	intake_show_address(it, b, it->sender);
+	buf_puts(b, ">");
+	if (it->has_rcpt) {
+		buf_puts(b, " to=<");
+		intake_show_address(it, b, rcpt);
+		buf_puts(b, ">");
+	}
+}
+
+/* The sink makes control characters printable, but NUL would end the line. */
+static void send_line(struct intake *it, struct buf *b)
+{
+	for (size_t i = 0; i < b->len; i++)
+		if (b->ptr[i] == '\0')
+			b->ptr[i] = '?';
+	intake_log(it, "%s", buf_cstr(b));
+}
+
 void checks_log(struct intake *it, const char *word, const char *kind, struct str content,
 	struct str text)
 {
 	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
-	struct str rcpt = buf_str(&it->last_rcpt);
 
-	buf_putf(&b, "%s: %s ", word, kind);
-	buf_put(&b, str_head(content, LOG_CONTENT_MAX));
-	buf_puts(&b, " from ");
-	buf_put(&b,
-		it->attr.log_origin.len > 0 ? str_head(it->attr.log_origin, 500) : STR("local"));
-	buf_puts(&b, "; from=<");
-	intake_show_address(it, &b, it->sender);
-	buf_puts(&b, ">");
-	if (it->n_rcpts > 0 || rcpt.len > 0) {
-		buf_puts(&b, " to=<");
-		intake_show_address(it, &b, rcpt);
-		buf_puts(&b, ">");
-	}
+	put_subject(it, &b, word, kind, str_head(content, LOG_CONTENT_MAX));
 	if (it->attr.log_proto.len > 0)
 		buf_putf(&b, " proto=" STR_FMT, STR_ARG(str_head(it->attr.log_proto, 100)));
 	if (it->attr.log_helo.len > 0)
@@ -44,11 +62,17 @@ void checks_log(struct intake *it, const char *word, const char *kind, struct st
 		buf_puts(&b, ": ");
 		buf_put(&b, str_head(text, 1000));
 	}
-	/* One pass: the sink makes control characters printable, NUL must not end the line. */
-	for (size_t i = 0; i < b.len; i++)
-		if (b.ptr[i] == '\0')
-			b.ptr[i] = '?';
-	intake_log(it, "%s", buf_cstr(&b));
+	send_line(it, &b);
+}
+
+void checks_log_mime(struct intake *it, const char *words, struct str content)
+{
+	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf kind = BUF(BUF_SMALL);
+
+	buf_putf(&kind, "mime-error %s:", words);
+	put_subject(it, &b, "reject", buf_cstr(&kind), str_head(content, LOG_MIME_MAX));
+	send_line(it, &b);
 }
 
 static void log_action(struct check *c, const char *word, struct str text)
@@ -137,7 +161,7 @@ static enum check_result act_filter(struct check *c, struct str arg)
 		note(c->it->s->log, NOTE_WARN,
 			"bad FILTER command " STR_FMT " in %s -- need transport:destination",
 			STR_ARG(str_head(arg, LOG_CONTENT_MAX)), c->title);
-	} else if (c->it->redirect.len == 0) {
+	} else {
 		c->it->filter = arena_str(c->it->arena, arg);
 		log_action(c, "filter", arg);
 	}
@@ -212,9 +236,11 @@ static enum check_result act_redirect(struct check *c, struct str arg)
 		note(c->it->s->log, NOTE_WARN,
 			"bad REDIRECT target \"" STR_FMT "\" in %s map -- need user@domain",
 			STR_ARG(str_head(arg, LOG_CONTENT_MAX)), c->title);
-	} else if (c->it->redirect.len == 0) {
+	} else {
+		/* Observed: nothing else is done to mail that goes elsewhere. */
 		c->it->redirect = arena_str(c->it->arena, arg);
 		log_action(c, "redirect", arg);
+		c->it->checks_off = true;
 	}
 	return CHECK_KEEP;
 }

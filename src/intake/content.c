@@ -125,8 +125,7 @@ static void on_error(void *ctx, enum mime_error err, struct str text)
 		return;
 	if (it->mime_reason.len == 0)
 		it->mime_reason = arena_fmt(it->arena, "%s %s", dsn, words);
-	checks_log(it, "reject", arena_fmt(it->scratch, "mime-error %s:", words).ptr,
-		str_head(text, 100), STR_EMPTY);
+	checks_log_mime(it, words, text);
 }
 
 static const struct mime_callbacks the_callbacks = {

@@ -218,6 +218,9 @@ enum check_result checks_apply(struct intake *it, const char *kind, const struct
 void checks_log(struct intake *it, const char *word, const char *kind, struct str content,
 	struct str text);
 
+/** Log what is not proper MIME: "ID: reject: mime-error words: content from origin; ...". */
+void checks_log_mime(struct intake *it, const char *words, struct str content);
+
 /* ---- text.c ---- */
 
 /** Parse a set of bytes with C escapes ("\0\r"). */

@@ -246,7 +246,6 @@ static int end_header(struct mime *m, struct str line)
 
 	if (r != 0)
 		return r;
-	check_domain(m);
 	m->offset = 0;
 	m->in_header = false;
 	if (primary) {
@@ -254,10 +253,11 @@ static int end_header(struct mime *m, struct str line)
 			report(m, MIME_ERR_NO_EMPTY_LINE, MIME_OPT_REPORT_NO_EMPTY_LINE, line);
 		m->primary_done = true;
 		r = m->cb->header_end(m->ctx);
-		if (r == 0 && line.len > 0) {
-			r = m->cb->body(m->ctx, STR_EMPTY, false, m->offset);
-			m->offset++;
-		}
+	}
+	check_domain(m);
+	if (primary && r == 0 && line.len > 0) {
+		r = m->cb->body(m->ctx, STR_EMPTY, false, m->offset);
+		m->offset++;
 	}
 	return r;
 }

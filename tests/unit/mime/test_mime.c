@@ -228,7 +228,7 @@ static void test_strict(void **state)
 			"!|improper use of 8-bit data in message body: \344\nb|\344\n" },
 		{ "Content-Type: message/partial\nContent-Transfer-Encoding: 8bit\n\nx\n",
 			"P|Content-Type: message/partial\nP|Content-Transfer-Encoding: 8bit\n"
-			"!|invalid message/* or multipart/* encoding domain: 8bit\nE|\nb|\nb|x\n" },
+			"E|\n!|invalid message/* or multipart/* encoding domain: 8bit\nb|\nb|x\n" },
 		{ "A: b\nno header\n",
 			"P|A: b\n!|message header was not terminated by empty line: no header\n"
 			"E|\nb|\nb|no header\n" },

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Local submission: sendmail, postdrop, pickup, cleanup; as whoever runs the tests."""
+
+import os
+import pwd
+import signal
+import subprocess
+
+import pytest
+
+from agent import read_list, record
+from instance import wait_until
+
+# No queue manager: messages stay in incoming.
+MASTER = """\
+{smtp} inet n - n - - smtpd
+pickup unix n - n 60 1 pickup
+cleanup unix n - n - 0 cleanup
+rewrite unix - - n - - trivial-rewrite
+postlog unix-dgram n - n - 1 postlogd
+"""
+ME = pwd.getpwuid(os.getuid()).pw_name
+
+
+@pytest.fixture
+def m(mta):
+    return mta({"recipient_delimiter": "+"}, master=MASTER)
+
+
+def stored(m):
+    """Records of the one message in incoming."""
+    from test_cleanup_compat import parse
+
+    wait_until(lambda: m.queue_ids("incoming"), f"a message\n{m.log()}")
+    (qid,) = m.queue_ids("incoming")
+    p = m.queue / "incoming" / qid
+    out = [f"{k} {d}".replace(qid, "QID") for k, d in parse(p.read_bytes())]
+    p.unlink()
+    return out
+
+
+def test_sendmail(m):
+    m.sendmail("-f", "from@x.test", "-F", "Full Name", "-N", "success,delay", "-V", "id1", "-R", "hdrs", "a", "b@c.test")
+    r = stored(m)
+    assert [x for x in r if x[0] in "SRO"] == ["S from@x.test", "O a", "R a@test.example", "O b@c.test", "R b@c.test"]
+    assert "A notify_flags=10" in r and "A envelope_id=id1" in r and "A ret_flags=2" in r and "F Full Name" in r
+    assert f"N Received: by mail.test.example (Postroad, from userid {os.getuid()})" in r
+    assert "N From: Full Name <from@x.test>" in r
+    m.wait_log(rf"pickup\[\d+\]: \w+: uid={os.getuid()} from=<from@x.test>")
+    wait_until(lambda: os.listdir(m.queue / "maildrop") == [], "the file is removed")
+
+
+def test_recipients_from_header(m):
+    m.sendmail("-t", "x", text="To: a, B <b@c>\nBcc: hidden\nSubject: s\n\ntext\n.\nnot this\n")
+    r = stored(m)
+    assert [x for x in r if x[0] == "R"] == ["R x@test.example", "R a@test.example", "R b@c", "R hidden@test.example"]
+    assert "N text" in r and "N not this" not in r and not any("Bcc" in x for x in r)
+    m.sendmail("-t", text="To: a\nResent-To: b\n\n")
+    assert [x for x in stored(m) if x[0] == "R"] == ["R b@test.example"]
+
+
+@pytest.mark.parametrize("args, status, text", [
+    ((), 64, "Recipient addresses must be specified on the command line or via the -t option"),
+    (("-t",), 64, "No recipient addresses found in message header"),
+    (("-B", "9bit", "a"), 64, "-B option needs 8BITMIME or 7BIT"),
+    (("-bp", "a"), 64, "display queue mode requires no recipient"),
+    (("-bX",), 64, "unsupported: -bX"),
+    (("-n", "a"), 64, "-n option not supported"),
+    (("-XVab", "a"), 64, "-V requires two characters from -=+"),
+    (("-bv", "-t"), 64, "-t option cannot be used with -bv"),
+])
+def test_usage(m, args, status, text):
+    p = m.sendmail(*args, text="Subject: x\n\n", check=False)
+    assert p.returncode == status and text in p.stderr
+    assert m.queue_ids() == [] and os.listdir(m.queue / "maildrop") == []
+
+
+def test_users_and_senders(mta):
+    m = mta({"authorized_submit_users": "nobody-at-all"}, master=MASTER)
+    p = m.sendmail("a", check=False)
+    assert p.returncode == 77 and f"User {ME}({os.getuid()}) is not allowed to submit mail" in p.stderr
+    m = mta({"local_login_sender_maps": "inline:{ {%s=%s, @ok.test} }" % (ME, ME), "recipient_delimiter": "+"},
+            master=MASTER)
+    for sender, ok in ((ME, True), (ME + "+ext", True), ("x@ok.test", True), ("other", False), ("<>", False)):
+        p = m.sendmail("-f", sender, "a", check=False)
+        if ok:
+            assert p.returncode == 0, p.stderr
+            stored(m)
+        else:
+            assert p.returncode == 77 and "not authorized to use sender='" in p.stderr
+            assert os.listdir(m.queue / "maildrop") == []
+
+
+def test_too_big(mta):
+    m = mta({"message_size_limit": "5000"}, master=MASTER)
+    p = m.sendmail("a", text="Subject: x\n\n" + "0123456789\n" * 1000, check=False)
+    assert p.returncode == 69 and "message file too big" in p.stderr
+    assert os.listdir(m.queue / "maildrop") == [] and m.queue_ids() == []
+
+
+def start_postdrop(m):
+    env = dict(os.environ, MAIL_CONFIG=str(m.config))
+    p = subprocess.Popen([str(m.commands / "postdrop"), "-r"], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE)
+    assert [k for k, _ in read_list(p.stdout)] == ["protocol", "queue_id"]
+    assert len(os.listdir(m.queue / "maildrop")) == 1
+    return p
+
+
+def feed(m, *records):
+    """Exit status, reply list, standard error."""
+    p = start_postdrop(m)
+    try:
+        p.stdin.write(b"".join(record(k, d) for k, d in records))
+        p.stdin.close()
+    except BrokenPipeError:
+        pass
+    reply = read_list(p.stdout)
+    return p.wait(30), dict(reply or []), p.stderr.read().decode()
+
+
+GOOD = [("S", "a"), ("R", "b"), ("M", ""), ("N", "x"), ("X", ""), ("E", "")]
+
+
+def test_postdrop_protocol(m):
+    for records, status, reply, words in (
+            ([("T", "1 2")] + GOOD, 1, None, "unexpected record type: 84"),
+            ([("S", "a\nb")] + GOOD, 1, None, "null or line break in 'sender' record type"),
+            ([("S", "a\0b")] + GOOD, 1, None, "null or line break"),
+            ([("S", "x" * 3000)] + GOOD, 1, None, "malformed input"),
+            (GOOD[:3], 0, None, ""),
+            (GOOD[:1] + GOOD[2:], 1, "1", ""),
+            (GOOD[1:], 1, "1", ""),
+    ):
+        code, got, err = feed(m, *records)
+        assert (code, got.get("status")) == (status, reply) and words in err, (records, code, got, err)
+        assert os.listdir(m.queue / "maildrop") == []
+    code, got, err = feed(m, ("A", "evil=1"), ("A", "client_name=x"), ("A", "encoding=8bit"), *GOOD)
+    assert code == 0 and got["status"] == "0" and "ignoring attribute record: evil=1" in err
+    r = stored(m)
+    assert "A encoding=8bit" in r and not any("evil" in x or "client_name" in x for x in r)
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
+def test_postdrop_signals(m, sig):
+    p = start_postdrop(m)
+    p.stdin.write(record("S", "a"))
+    p.stdin.flush()
+    p.send_signal(sig)
+    assert p.wait(30) == sig
+    assert os.listdir(m.queue / "maildrop") == []
+
+
+def test_damaged_maildrop_files(m):
+    """A file that makes no sense goes away; one that is not complete stays."""
+    drop = m.queue / "maildrop"
+    for name, records, mode in (
+            ("AAAA1", [("T", "1 2"), ("R", "a"), ("M", ""), ("X", ""), ("E", "")], 0o744),
+            ("AAAA2", [("T", "1 2"), ("S", "a"), ("R", "b"), ("M", ""), ("R", "x")], 0o744),
+            ("AAAA3", [("T", "1 2"), ("S", "a"), ("R", "b"), ("M", "")], 0o744),
+            ("AAAA4", [("T", "1 2")], 0o644),
+    ):
+        p = drop / name
+        p.write_bytes(b"".join(record(k, d) for k, d in records))
+        p.chmod(mode)
+    (drop / "AAAA5").symlink_to("/etc/passwd")
+    m.run("postkick", "public", "pickup", "W")
+    wait_until(lambda: not any((drop / f"AAAA{i}").exists() for i in (1, 2, 3)), f"files are removed\n{m.log()}")
+    m.wait_log("no envelope sender")
+    m.wait_log("unexpected or malformed record type 82")
+    assert (drop / "AAAA4").exists() and (drop / "AAAA5").is_symlink()
+    assert m.queue_ids("incoming") == []
+
+
+def test_bounced_by_cleanup(mta):
+    """What cleanup refuses after its submitter has gone comes back."""
+    m = mta({"header_checks": "regexp:{{/^X-Bad/ REJECT no way}}"}, master=MASTER + "bounce unix - - n - 0 bounce\n")
+    m.sendmail("-f", "s@x.test", "a", text="X-Bad: 1\n\nbody\n")
+    m.wait_log(r"to=<a@test.example>, orig_to=<a>, relay=none, .*dsn=5.7.1, status=bounced \(no way\)")
+    r = stored(m)
+    assert "S " in r and "R s@x.test" in r and "N X-Bad: 1" in r
+    wait_until(lambda: os.listdir(m.queue / "maildrop") == [], "the file is removed")
+
+
+def test_stand_alone_smtp(m):
+    p = m.run("sendmail", "-C", m.config, "-bs",
+              input="HELO x\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<c>\r\nDATA\r\nSubject: x\r\n\r\nt\r\n.\r\nQUIT\r\n")
+    assert "250 2.0.0 Ok" in p.stdout, p.stdout
+    assert "R c@test.example" in stored(m)
