@@ -105,7 +105,7 @@ void finish_message(struct qmgr *q, struct message *m)
 			 (m->env.size.qmgr_opts & (DSN_NOTIFY_SUCCESS << REC_OPT_NOTIFY_SHIFT)) !=
 				 0;
 	f->job = (struct job){ .run = run_look, .done = look_done };
-	pool_submit(q->pool, &f->job);
+	pool_submit_quick(q->pool, &f->job);
 }
 
 static void call(struct finish *f, const char *service, enum bounce_request what, int flags,

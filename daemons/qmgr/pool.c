@@ -31,6 +31,16 @@ static bool must_wake(struct pool *p)
 	return true;
 }
 
+/* The loop calls done() when it comes to it. The lock is held. */
+static void finished(struct pool *p, struct job *j)
+{
+	bool first = list_is_empty(&p->finished);
+
+	list_push(&p->finished, &j->node);
+	if (first)
+		ev_async_send(p->loop, &p->wake);
+}
+
 static void *worker(void *arg)
 {
 	struct pool *p = arg;
@@ -38,7 +48,6 @@ static void *worker(void *arg)
 	(void)pthread_mutex_lock(&p->lock);
 	for (;;) {
 		struct job *j;
-		bool first;
 		bool wake;
 
 		while (list_is_empty(&p->waiting)) {
@@ -59,10 +68,7 @@ static void *worker(void *arg)
 			(void)sem_post(&p->more);
 		j->run(j);
 		(void)pthread_mutex_lock(&p->lock);
-		first = list_is_empty(&p->finished);
-		list_push(&p->finished, &j->node);
-		if (first)
-			ev_async_send(p->loop, &p->wake);
+		finished(p, j);
 	}
 	return NULL;
 }
@@ -136,4 +142,21 @@ void pool_submit(struct pool *p, struct job *j)
 	(void)pthread_mutex_unlock(&p->lock);
 	if (wake)
 		(void)sem_post(&p->more);
+}
+
+void pool_submit_quick(struct pool *p, struct job *j)
+{
+	bool busy;
+
+	(void)pthread_mutex_lock(&p->lock);
+	busy = p->idle < p->threads || !list_is_empty(&p->waiting);
+	(void)pthread_mutex_unlock(&p->lock);
+	if (busy) {
+		pool_submit(p, j);
+		return;
+	}
+	j->run(j);
+	(void)pthread_mutex_lock(&p->lock);
+	finished(p, j);
+	(void)pthread_mutex_unlock(&p->lock);
 }

@@ -23,3 +23,8 @@ struct pool;
 _alloc_ struct pool *pool_new(struct ev_loop *loop, unsigned threads);
 /** Hand over a job; never blocks. */
 void pool_submit(struct pool *p, struct job *j);
+/**
+ * Hand over a job that only looks at or removes a file: done at once when no worker is busy, which
+ * saves two changes of thread. done() is called from the loop all the same. May block on the disk.
+ */
+void pool_submit_quick(struct pool *p, struct job *j);
