@@ -285,7 +285,7 @@ static void defer_here(struct qmgr *q, struct request *r, struct str dsn, struct
 {
 	for (size_t i = 0; i < r->n; i++)
 		notify_defer(q, r->msg, &r->rcpt[i], dsn, text);
-	active_request_done(q, r, true);
+	active_request_done(q, r, false);
 }
 
 static void drain(struct qmgr *q, struct destination *d, struct str dsn, struct str text)

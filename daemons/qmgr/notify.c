@@ -10,7 +10,10 @@
 #include "log/log.h"
 #include "qmgr.h"
 
-#define PROTOCOL "delivery_status_protocol"
+#define STATUS_PROTOCOL "delivery_status_protocol"
+#define VERIFY_PROTOCOL "address_verification_prrotocol"
+/* Recipient status in updates of the verify service: try again later. */
+#define VERIFY_DEFER 1
 /* Conversations at a time; the services have no process limit of their own. */
 #define MAX_CALLS 50
 /* The services write to disk and submit mail. */
@@ -20,6 +23,7 @@ struct call {
 	struct list node; /* in q->calls while it waits */
 	struct qmgr *q;
 	char *path;
+	const char *protocol;
 	struct buf request;
 	bool sent;
 	notify_fn fn;
@@ -48,7 +52,7 @@ static void on_list(struct conn *conn, struct attr_list *l, struct arena *a)
 	int status = -1;
 
 	(void)a;
-	if (!c->sent && conn_is_greeting(l, PROTOCOL)) {
+	if (!c->sent && conn_is_greeting(l, c->protocol)) {
 		c->sent = true;
 		conn_send(conn, buf_str(&c->request));
 		conn_timeout(conn, c->q->conf.qmgr_ipc_timeout, CALL_TIMEOUT);
@@ -85,13 +89,15 @@ static void start_calls(struct qmgr *q)
 	}
 }
 
-void notify_call(struct qmgr *q, const char *service, struct str request, notify_fn fn, void *arg)
+static void add_call(struct qmgr *q, const char *service, const char *protocol, struct str request,
+	notify_fn fn, void *arg)
 {
 	struct call *c = mem_new(struct call);
 	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
 
 	buf_putf(&path, "private/%s", service);
 	c->q = q;
+	c->protocol = protocol;
 	c->path = buf_take(&path);
 	c->request = BUF(SIZE_MAX / 2);
 	buf_put(&c->request, request);
@@ -101,6 +107,11 @@ void notify_call(struct qmgr *q, const char *service, struct str request, notify
 	start_calls(q);
 }
 
+void notify_call(struct qmgr *q, const char *service, struct str request, notify_fn fn, void *arg)
+{
+	add_call(q, service, STATUS_PROTOCOL, request, fn, arg);
+}
+
 /* A deferral that could not be recorded is a deferral all the same. */
 static void on_deferred(struct qmgr *q, void *arg, int result)
 {
@@ -108,26 +119,70 @@ static void on_deferred(struct qmgr *q, void *arg, int result)
 	active_release(q, arg);
 }
 
+/* A probe has its answer when that was recorded; else it is tried again. */
+static void on_probed(struct qmgr *q, void *arg, int result)
+{
+	struct message *m = arg;
+
+	m->failed = m->failed || result < 0;
+	active_release(q, m);
+}
+
+static int encode_verify(struct buf *b, const struct recipient *r, struct str reason)
+{
+	struct str address = r->orig_addr.len > 0 ? r->orig_addr : r->address;
+	int e = attr_put_str(b, ATTR_NUL, "request", STR("update"));
+
+	if (e == 0)
+		e = attr_put_str(b, ATTR_NUL, "address", address);
+	if (e == 0)
+		e = attr_put_int(b, ATTR_NUL, "recipient_status", VERIFY_DEFER);
+	if (e == 0)
+		e = attr_put_str(b, ATTR_NUL, "reason", reason);
+	return e == 0 ? attr_put_end(b, ATTR_NUL) : e;
+}
+
+/* Hand the outcome to the service that keeps it: defer, trace for `sendmail -bv`, or verify. */
+static void record_outcome(struct qmgr *q, struct message *m, const struct report *report)
+{
+	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+	bool user_probe = (m->env.trace_flags & REQUEST_USR_VRFY) != 0;
+	const char *service = user_probe ? q->conf.trace_service_name : q->conf.defer_service_name;
+	int e;
+
+	if (m->probe)
+		e = encode_verify(&b, report->rcpt, report->dsn.reason);
+	else
+		e = bounce_encode_append(&b, 0, str_of(m->id), report->rcpt, &report->dsn);
+	if (e < 0) {
+		m->failed = true;
+		return;
+	}
+	m->outstanding++;
+	if (m->probe)
+		add_call(q, q->conf.address_verify_service_name, VERIFY_PROTOCOL, buf_str(&b),
+			on_probed, m);
+	else
+		notify_call(q, service, buf_str(&b), user_probe ? on_probed : on_deferred, m);
+}
+
 void notify_defer(struct qmgr *q, struct message *m, const struct recipient *r, struct str dsn,
 	struct str text)
 {
 	_cleanup_buf_ struct buf line = BUF(BUF_MEDIUM);
-	_cleanup_buf_ struct buf request = BUF(BUF_MEDIUM);
-	struct report report = {
+	bool probe = m->probe || (m->env.trace_flags & REQUEST_USR_VRFY) != 0;
+	const struct report report = {
 		.rcpt = r,
 		.relay = STR("none"),
 		.stats.incoming_arrival = m->env.arrival,
 		.stats.active_arrival = m->activated,
-		.dsn = { .status = dsn, .action = STR("delayed"), .reason = text },
+		.dsn = { .status = dsn,
+			.action = probe ? STR("undeliverable") : STR("delayed"),
+			.reason = text },
 	};
 
-	m->failed = true;
-	report_format(q->report, &line, &report, "deferred");
+	m->failed = m->failed || !probe;
+	report_format(q->report, &line, &report, probe ? "undeliverable" : "deferred");
 	log_info("%s: %s", m->id, buf_cstr(&line));
-	if (m->probe)
-		return;
-	if (bounce_encode_append(&request, 0, str_of(m->id), r, &report.dsn) < 0)
-		return;
-	m->outstanding++;
-	notify_call(q, q->conf.defer_service_name, buf_str(&request), on_deferred, m);
+	record_outcome(q, m, &report);
 }

@@ -25,6 +25,7 @@ const struct conf_var qmgr_vars[] = {
 	CV_STR(struct qmgr_conf, defer_service_name),
 	CV_STR(struct qmgr_conf, trace_service_name),
 	CV_STR(struct qmgr_conf, error_service_name),
+	CV_STR(struct qmgr_conf, address_verify_service_name),
 	CV_STR(struct qmgr_conf, info_log_address_format),
 	CV_BOOL(struct qmgr_conf, disable_verp_bounces),
 	CV_BOOL(struct qmgr_conf, confirm_delay_cleared),

@@ -33,6 +33,7 @@ struct qmgr_conf {
 	const char *defer_service_name;
 	const char *trace_service_name;
 	const char *error_service_name;
+	const char *address_verify_service_name;
 	const char *info_log_address_format;
 	const char *delivery_status_filter;
 	bool disable_verp_bounces;

@@ -146,6 +146,18 @@ def test_retry_service_is_not_there(system):
     wait_for("the defer log", lambda: (mta.queue / "defer" / i[0] / i).exists())
 
 
+def test_probe_without_retry_service(system):
+    """The result of `sendmail -bv` is recorded by qmgr itself when there is no retry transport."""
+    mta = system(start=False)
+    mta.master_text = mta.master_text.replace("retry unix", "#retry unix")
+    mta._write()
+    mta.start()
+    i = mta.send("s@discard.test", ["a@nosuch.test"], attrs=["trace_flags=512"])
+    mta.wait_log(rf"qmgr\[\d+\]: {i}: to=<a@nosuch.test>, .*status=undeliverable \(mail transport unavailable\)")
+    mta.wait_log(f"{i}: sender delivery status notification")
+    mta.wait_log(f"{i}: removed")
+
+
 def test_defer_transports(system):
     mta = system({"defer_transports": "fake"})
     i = mta.send("s@x.test", ["a@fake.test"])
