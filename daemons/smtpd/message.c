@@ -299,20 +299,19 @@ static bool is_reply(struct str reason)
 static void reply_status(struct session *s, unsigned status, struct str reason)
 {
 	static const struct {
-		unsigned bit;
+		unsigned bit, notify;
 		const char *code, *text;
-		unsigned notify;
 	} answers[] = {
-		{ INTAKE_STAT_DEFER, "451 ", "4.7.1 Error: service unavailable", NOTIFY_RESOURCE },
-		{ INTAKE_STAT_BAD, NULL, "451 4.3.0 Error: internal error 1", NOTIFY_SOFTWARE },
-		{ INTAKE_STAT_SIZE, NULL, "552 5.3.4 Error: message file too big", NOTIFY_POLICY },
-		{ INTAKE_STAT_HOPS, NULL, "554 5.4.0 Error: too many hops", NOTIFY_POLICY },
-		{ INTAKE_STAT_CONT, "550 ", "5.7.1 Error: message content rejected",
-			NOTIFY_POLICY },
-		{ INTAKE_STAT_WRITE, NULL, "451 4.3.0 Error: queue file write error",
-			NOTIFY_RESOURCE },
-		{ INTAKE_STAT_PROXY, NULL, "451 4.3.0 Error: queue file write error",
-			NOTIFY_SOFTWARE },
+		{ INTAKE_STAT_DEFER, NOTIFY_RESOURCE, "451 ", "4.7.1 Error: service unavailable" },
+		{ INTAKE_STAT_BAD, NOTIFY_SOFTWARE, NULL, "451 4.3.0 Error: internal error 1" },
+		{ INTAKE_STAT_SIZE, NOTIFY_POLICY, NULL, "552 5.3.4 Error: message file too big" },
+		{ INTAKE_STAT_HOPS, NOTIFY_POLICY, NULL, "554 5.4.0 Error: too many hops" },
+		{ INTAKE_STAT_CONT, NOTIFY_POLICY, "550 ",
+			"5.7.1 Error: message content rejected" },
+		{ INTAKE_STAT_WRITE, NOTIFY_RESOURCE, NULL,
+			"451 4.3.0 Error: queue file write error" },
+		{ INTAKE_STAT_PROXY, NOTIFY_SOFTWARE, NULL,
+			"451 4.3.0 Error: queue file write error" },
 	};
 	struct dsn_code d;
 

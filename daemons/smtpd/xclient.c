@@ -252,41 +252,54 @@ int cmd_xclient(struct session *s, const struct smtp_command *cmd)
 	return 0;
 }
 
-/* Values of XFORWARD that are not known are "unknown" in logs; [UNAVAILABLE] stands for that. */
+static int xf_name(struct str v, struct str *ret)
+{
+	if (is_unavailable(v))
+		*ret = STR("unknown");
+	else if (net_hostname_ok(v))
+		*ret = v;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+/* Free text; [UNAVAILABLE] leaves it empty. */
+static int xf_text(struct str v, size_t max, struct str *ret)
+{
+	if (v.len > max)
+		return -EINVAL;
+	*ret = is_unavailable(v) ? STR_EMPTY : v;
+	return 0;
+}
+
+static int xf_source(struct str v, struct str *ret)
+{
+	if (!is_unavailable(v) && !str_ieq(v, STR("LOCAL")) && !str_ieq(v, STR("REMOTE")))
+		return -EINVAL;
+	return xf_text(v, MAX_VALUE, ret);
+}
+
+/* One attribute: 0; -EINVAL bad value; -ENOENT bad name. SOURCE changes nothing that is logged. */
 static int xforward_attr(struct session *s, struct xforward *xf, struct str name, struct str v)
 {
-	bool gone = is_unavailable(v);
 	int family;
 
-	if (str_ieq(name, STR("NAME"))) {
-		if (!gone && !net_hostname_ok(v))
-			return -EINVAL;
-		xf->name = gone ? STR("unknown") : v;
-	} else if (str_ieq(name, STR("ADDR"))) {
-		if (x_addr(s, v, &xf->addr, &family) < 0)
-			return -EINVAL;
-	} else if (str_ieq(name, STR("PORT"))) {
-		if (!gone && !port_ok(v))
-			return -EINVAL;
-		xf->port = gone ? STR("unknown") : v;
-	} else if (str_ieq(name, STR("PROTO"))) {
-		if (v.len > MAX_PROTO)
-			return -EINVAL;
-		xf->proto = gone ? STR_EMPTY : v;
-	} else if (str_ieq(name, STR("HELO"))) {
-		xf->helo = gone ? STR_EMPTY : v;
-	} else if (str_ieq(name, STR("IDENT"))) {
-		xf->ident = gone ? STR_EMPTY : v;
-	} else if (str_ieq(name, STR("SOURCE"))) {
-		if (!gone && !str_ieq(v, STR("LOCAL")) && !str_ieq(v, STR("REMOTE")))
-			return -EINVAL;
-		xf->domain = gone ? STR_EMPTY : v;
-		return 0; /* changes nothing that is logged */
-	} else {
-		return -ENOENT;
-	}
+	if (str_ieq(name, STR("SOURCE")))
+		return xf_source(v, &xf->domain);
 	xf->any = true;
-	return 0;
+	if (str_ieq(name, STR("NAME")))
+		return xf_name(v, &xf->name);
+	if (str_ieq(name, STR("ADDR")))
+		return x_addr(s, v, &xf->addr, &family);
+	if (str_ieq(name, STR("PORT")))
+		return x_port(v, &xf->port);
+	if (str_ieq(name, STR("PROTO")))
+		return xf_text(v, MAX_PROTO, &xf->proto);
+	if (str_ieq(name, STR("HELO")))
+		return xf_text(v, MAX_VALUE, &xf->helo);
+	if (str_ieq(name, STR("IDENT")))
+		return xf_text(v, MAX_VALUE, &xf->ident);
+	return -ENOENT;
 }
 
 int cmd_xforward(struct session *s, const struct smtp_command *cmd)

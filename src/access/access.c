@@ -235,12 +235,8 @@ void access_free(struct access *a)
 	all_maps(a, &n, v);
 	for (size_t i = 0; i < n; i++)
 		tables_done(v[i]);
-	for (size_t i = 0; i < a->n_tables; i++) {
-		table_unref(a->tables[i]->v[0]);
-		free(a->tables[i]->v);
-		free(a->tables[i]);
-	}
-	free(a->tables);
+	for (const struct opened *o = a->opened; o != NULL; o = o->next)
+		table_unref(o->table);
 	match_free(a->mynetworks);
 	match_free(a->permit_log);
 	map_free(a->classes);
@@ -257,8 +253,8 @@ const char *access_changed(const struct access *a)
 
 	for (size_t i = 0; name == NULL && i < ARRAY_LEN(v); i++)
 		name = tables_changed(v[i]);
-	for (size_t i = 0; name == NULL && i < a->n_tables; i++)
-		name = tables_changed(a->tables[i]);
+	for (const struct opened *o = a->opened; name == NULL && o != NULL; o = o->next)
+		name = tables_changed(&o->list);
 	if (name == NULL && a->permit_log != NULL)
 		name = match_changed(a->permit_log);
 	return name;

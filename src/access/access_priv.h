@@ -75,13 +75,19 @@ enum list_id {
 	LIST_COUNT,
 };
 
+/** A table that restrictions name, in the shape that lookups want. */
+struct opened {
+	struct opened *next;
+	struct table *table;
+	struct tables list; /* of just this one */
+};
+
 struct access {
 	struct access_settings s;
 	struct arena *arena;
 	struct list_of_items lists[LIST_COUNT];
-	struct map *classes;    /* name -> struct access_class */
-	struct tables **tables; /* all opened, closed at the end */
-	size_t n_tables, cap_tables;
+	struct map *classes;   /* name -> struct access_class */
+	struct opened *opened; /* tables that the lists name */
 	struct match_list *mynetworks, *permit_log;
 	struct tables login, canonical, sender_canonical, recipient_canonical, virtual_alias;
 	struct tables virtual_mailbox, local_rcpt, relay_rcpt;

@@ -9,7 +9,6 @@
 
 #include "access/access_priv.h"
 #include "base/map.h"
-#include "base/mem.h"
 #include "base/num.h"
 
 static const struct restriction restrictions[] = {
@@ -213,22 +212,18 @@ static void item_error(struct compile *c, struct item *it, const char *fmt, ...)
 /* A table, opened once however often it is named. */
 static struct tables *table_for(struct access *a, const char *spec)
 {
-	struct tables *t;
 	unsigned flags = TABLE_FOLD_FIX | (a->s.smtputf8_enable ? TABLE_UTF8 : 0);
+	struct opened *o;
 
-	for (size_t i = 0; i < a->n_tables; i++)
-		if (strcmp(table_spec(a->tables[i]->v[0]), spec) == 0)
-			return a->tables[i];
-	t = mem_new(struct tables);
-	t->v = mem_array(1, sizeof(*t->v));
-	t->n = 1;
-	t->title = "access table";
-	t->v[0] = table_open(a->s.tables, str_of(spec), flags);
-	if (a->n_tables == a->cap_tables) {
-		a->cap_tables = a->cap_tables == 0 ? 8 : a->cap_tables * 2;
-		a->tables = mem_resize(a->tables, a->cap_tables, sizeof(struct tables *));
-	}
-	return a->tables[a->n_tables++] = t;
+	for (o = a->opened; o != NULL; o = o->next)
+		if (strcmp(table_spec(o->table), spec) == 0)
+			return &o->list;
+	o = arena_obj(a->arena, struct opened);
+	o->table = table_open(a->s.tables, str_of(spec), flags);
+	o->list = (struct tables){ .v = &o->table, .n = 1, .title = "access table" };
+	o->next = a->opened;
+	a->opened = o;
+	return &o->list;
 }
 
 static void take_table(struct compile *c, struct item *it, const char *spec)
