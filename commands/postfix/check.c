@@ -91,7 +91,51 @@ static void check_setgid(const struct instance *in, const char *name)
 		log_warn("not set-gid or not owner+group+world executable: %s", path);
 }
 
-static void check_sockets(const struct instance *in)
+/** Expanded text of a parameter; the program ends when it has none. */
+static char *text_of(const struct instance *in, const char *name)
+{
+	struct why why = { "" };
+	char *text = NULL;
+
+	if (conf_str(in->conf, name, &text, &why) < 0)
+		log_fatal("%s", why.text);
+	return text;
+}
+
+/** A transport that master.cf does not have: mail of that class would wait for ever. */
+static void check_transports(const struct instance *in, const struct master_cf *m)
+{
+	static const struct {
+		const char *transport;
+		const char *domains; /* NULL: always in use */
+	} classes[] = {
+		{ "local_transport", "mydestination" },
+		{ "virtual_transport", "virtual_mailbox_domains" },
+		{ "relay_transport", "relay_domains" },
+		{ "default_transport", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
+		_cleanup_free_ char *transport = text_of(in, classes[i].transport);
+		_cleanup_free_ char *domains = classes[i].domains == NULL
+						       ? NULL
+						       : text_of(in, classes[i].domains);
+		struct str name = str_of(transport);
+		ptrdiff_t colon = str_chr(name, ':');
+
+		if (colon >= 0)
+			name = str_head(name, (size_t)colon);
+		if ((domains != NULL && domains[0] == '\0') ||
+			master_cf_find(m, name, MASTER_UNIX) != NULL)
+			continue;
+		log_warn("%s = %s, but master.cf has no service \"%.*s\": mail for %s will wait in "
+			 "the queue",
+			classes[i].transport, transport, STR_ARG(name),
+			domains == NULL ? "other domains" : classes[i].domains);
+	}
+}
+
+static void check_services(const struct instance *in)
 {
 	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
 	struct master_cf m = { 0 };
@@ -105,6 +149,7 @@ static void check_sockets(const struct instance *in)
 		master_cf_find(&m, str_of(in->postlog_service_name), MASTER_UNIX_DGRAM) == NULL)
 		log_fatal("maillog_file is set, but %s has no service \"%s unix-dgram\"",
 			buf_cstr(&path), in->postlog_service_name);
+	check_transports(in, &m);
 	master_cf_done(&m);
 }
 
@@ -139,7 +184,7 @@ void check_files(const struct instance *in)
 	struct place p;
 	struct stat st, queue;
 
-	check_sockets(in);
+	check_services(in);
 	check_tree(in, in->dir);
 	check_tree(in, in->daemon_directory);
 	if (strcmp(in->meta_directory, in->dir) != 0)

@@ -97,6 +97,15 @@ def test_settings_that_do_nothing(system):
     assert 'support for parameter "sender_based_routing" was removed' in text
 
 
+def test_transports_that_are_not_there(system):
+    system.setting(mydestination="here.example")
+    (system.config / "master.cf").write_text(MASTER + "smtp unix - - n - - smtp\n")
+    status, text = system.postfix("check")
+    assert status == 0
+    assert 'but master.cf has no service "local": mail for mydestination will wait in the queue' in text
+    assert "virtual_transport" not in text and "default_transport" not in text
+
+
 def test_bad_configuration(system):
     (system.config / "master.cf").write_text("smtp inet n - q - - smtpd\n")
     status, text = system.postfix("start")
