@@ -257,7 +257,8 @@ static size_t limit(const struct client *c, struct host *v, size_t n)
 		return n;
 	if (!c->p.balance_inet_protocols || n6 == 0 || n4 == 0 || max < 2)
 		return max;
-	room6 = MIN(n6, max / 2);
+	/* The family that comes first has the odd one. */
+	room6 = MIN(n6, (max + (v[0].addr.sa.sa_family == AF_INET6 ? 1 : 0)) / 2);
 	room4 = MIN(n4, max - room6);
 	room6 = MIN(n6, max - room4);
 	for (size_t i = 0; i < n; i++) {
