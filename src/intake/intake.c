@@ -14,8 +14,6 @@
 #define CANNOT_BOUNCE (INTAKE_STAT_BAD | INTAKE_STAT_WRITE | INTAKE_STAT_DEFER | INTAKE_STAT_RCPT)
 /* These end the work even when a bounce will need the rest of the message. */
 #define INCOMPLETE (INTAKE_STAT_BAD | INTAKE_STAT_WRITE | INTAKE_STAT_SIZE | INTAKE_STAT_DEFER)
-/* Attributes, names and reasons of one message. */
-#define MESSAGE_ARENA ((size_t)16 * 1024 * 1024)
 
 int intake_open(const struct intake_conf *c, unsigned flags, struct intake **ret, struct why *why)
 {
@@ -31,7 +29,7 @@ int intake_open(const struct intake_conf *c, unsigned flags, struct intake **ret
 	it->s = s;
 	it->w = w;
 	it->flags = flags;
-	it->arena = arena_new(MESSAGE_ARENA);
+	it->arena = arena_new(0);
 	it->scratch = arena_new(0);
 	it->last_rcpt = BUF(BUF_SMALL);
 	it->dsn_orcpt = BUF(BUF_MEDIUM);
@@ -102,7 +100,7 @@ static void log_line(struct intake *it, enum note_level level, const char *prefi
 	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
 
 	if (buf_addv(&b, fmt, ap) < 0)
-		return;
+		buf_puts(&b, "(text too long to log)");
 	note(it->s->log, level, "%s: %s%s", intake_id(it), prefix, buf_cstr(&b));
 }
 
