@@ -101,17 +101,19 @@ static void warn_clog(const struct qmgr *q, struct destination *d, usec_t now)
 static struct request *open_request(const struct qmgr *q, struct message *m, struct destination *d)
 {
 	unsigned limit = d->transport->params.recipient_limit;
+	struct entry *last;
 	struct request *r;
 
-	if (d->n_todo > 0) {
-		r = container_of(list_entry(d->todo.prev, struct entry, node), struct request, e);
-		if (r->msg == m && (limit == 0 || r->n < limit))
+	last = sched_last(d, m);
+	if (last != NULL) {
+		r = container_of(last, struct request, e);
+		if (limit == 0 || r->n < limit)
 			return r;
 	}
 	r = mem_new(struct request);
 	r->msg = m;
 	m->outstanding++;
-	sched_add(d, &r->e, clock_now());
+	sched_add(d, &r->e, m, clock_now());
 	warn_clog(q, d, clock_now());
 	return r;
 }

@@ -124,7 +124,7 @@ struct destination *sched_destination(struct transport *t, struct str key, struc
 	list_init(&d->in_ready);
 	list_init(&d->in_delayed);
 	list_init(&d->in_dead);
-	list_init(&d->todo);
+	list_init(&d->shares);
 	list_init(&d->busy);
 	map_set(t->destinations, key, d);
 	return d;
@@ -161,13 +161,62 @@ static void release(struct destination *d, usec_t now)
 		(void)map_remove(d->transport->destinations, str_of(d->key));
 }
 
-void sched_add(struct destination *d, struct entry *e, usec_t now)
+static struct share *of_shares(struct list *l)
 {
+	return list_entry(l, struct share, in_dest);
+}
+
+static struct entry *of_todo(struct list *l)
+{
+	return list_entry(l, struct entry, node);
+}
+
+static struct share *new_share(const void *group)
+{
+	struct share *j = mem_new(struct share);
+
+	list_init(&j->todo);
+	list_init(&j->in_dest);
+	j->group = group;
+	return j;
+}
+
+/* Take an entry out of its share, which goes when nothing is left in it. */
+static void leave_share(struct entry *e)
+{
+	struct share *j = TAKE(e->share);
+
+	list_remove(&e->node);
+	if (!list_is_empty(&j->todo))
+		return;
+	list_remove(&j->in_dest);
+	free(j);
+}
+
+void sched_add(struct destination *d, struct entry *e, const void *group, usec_t now)
+{
+	struct share *j = list_is_empty(&d->shares) ? NULL : of_shares(d->shares.prev);
+
+	if (j == NULL || j->group != group) {
+		j = new_share(group);
+		list_push(&d->shares, &j->in_dest);
+	}
 	e->dest = d;
-	e->busy = false;
-	list_push(&d->todo, &e->node);
+	e->share = j;
+	e->group = group;
+	list_push(&j->todo, &e->node);
 	d->n_todo++;
 	update(d, now);
+}
+
+struct entry *sched_last(const struct destination *d, const void *group)
+{
+	const struct share *j;
+
+	if (list_is_empty(&d->shares))
+		return NULL;
+	j = of_shares(d->shares.prev);
+	return j->group == group ? of_todo(j->todo.prev) : NULL;
 }
 
 size_t sched_slots(const struct transport *t, usec_t now)
@@ -187,6 +236,7 @@ static void end_delays(struct transport *t, usec_t now)
 struct entry *sched_pick(struct transport *t, usec_t now)
 {
 	struct destination *d;
+	struct share *j;
 	struct entry *e;
 
 	if (t->dead_until != 0 || t->next_start > now)
@@ -195,12 +245,14 @@ struct entry *sched_pick(struct transport *t, usec_t now)
 	if (list_is_empty(&t->ready))
 		return NULL;
 	d = of_ready(t->ready.next);
-	e = list_entry(d->todo.next, struct entry, node);
-	list_remove(&e->node);
+	j = of_shares(d->shares.next);
+	list_remove(&j->in_dest); /* to the end of the turn */
+	list_push(&d->shares, &j->in_dest);
+	e = of_todo(j->todo.next);
+	leave_share(e);
 	list_push(&d->busy, &e->node);
 	d->n_todo--;
 	d->n_busy++;
-	e->busy = true;
 	if (t->params.transport_rate_delay > 0)
 		t->next_start = now + t->params.transport_rate_delay;
 	list_remove(&d->in_ready); /* to the end of the turn, if it stays ready */
@@ -212,10 +264,11 @@ void sched_requeue(struct entry *e, usec_t now)
 {
 	struct destination *d = e->dest;
 
-	check(e->busy);
+	check(e->share == NULL);
 	list_remove(&e->node);
-	list_push_front(&d->todo, &e->node);
-	e->busy = false;
+	e->share = new_share(e->group);
+	list_push_front(&d->shares, &e->share->in_dest);
+	list_push(&e->share->todo, &e->node);
 	d->n_busy--;
 	d->n_todo++;
 	update(d, now);
@@ -276,9 +329,8 @@ bool sched_finish(struct entry *e, enum sched_outcome outcome, struct str dsn, s
 	size_t busy_before = d->n_busy;
 	bool dead = false;
 
-	check(e->busy);
+	check(e->share == NULL);
 	list_remove(&e->node);
-	e->busy = false;
 	d->n_busy--;
 	if (d->transport->params.destination_rate_delay > 0)
 		d->next_start = now + d->transport->params.destination_rate_delay;
@@ -300,8 +352,8 @@ void sched_remove(struct entry *e, usec_t now)
 {
 	struct destination *d = e->dest;
 
-	check(!e->busy);
-	list_remove(&e->node);
+	check(e->share != NULL);
+	leave_share(e);
 	d->n_todo--;
 	e->dest = NULL;
 	update(d, now);
@@ -310,7 +362,7 @@ void sched_remove(struct entry *e, usec_t now)
 
 struct entry *sched_first_todo(struct destination *d)
 {
-	return list_is_empty(&d->todo) ? NULL : list_entry(d->todo.next, struct entry, node);
+	return list_is_empty(&d->shares) ? NULL : of_todo(of_shares(d->shares.next)->todo.next);
 }
 
 void sched_throttle(struct transport *t, struct str dsn, struct str text, usec_t now)

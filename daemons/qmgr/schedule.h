@@ -4,7 +4,7 @@
  *
  * Sans I/O: time comes as an argument, nothing is read, written or logged, so that tests move the
  * clock. A transport has destinations; a destination has entries (one delivery request each) that
- * wait in order of arrival or are under way. sched_pick() chooses fairly: destinations of a transport
+ * wait or are under way. sched_pick() chooses fairly: destinations of a transport
  * that may start something take turns. A preemptive choice among messages would replace pick.
  *
  * Invariants: a destination is in its transport's ready list exactly when it has a waiting entry and
@@ -62,9 +62,9 @@ struct destination {
 	struct list in_delayed; /* node in transport->delayed */
 	struct list in_dead;    /* node in sched->dead */
 	struct transport *transport;
-	char *key;     /* name in transport->destinations */
-	char *nexthop; /* for requests */
-	struct list todo;
+	char *key;          /* name in transport->destinations */
+	char *nexthop;      /* for requests */
+	struct list shares; /* struct share, in turn */
 	struct list busy;
 	size_t n_todo;
 	size_t n_busy;
@@ -80,11 +80,19 @@ struct destination {
 	usec_t clog_warned;
 };
 
+/** What waits of one message at one destination. */
+struct share {
+	struct list in_dest;
+	struct list todo;
+	const void *group; /* the message */
+};
+
 /** One delivery request; embedded in the owner's structure. */
 struct entry {
-	struct list node; /* in destination->todo or ->busy */
+	struct list node; /* in share->todo or destination->busy */
 	struct destination *dest;
-	bool busy;
+	struct share *share; /* NULL when under way */
+	const void *group;   /* entries of one group wait together */
 };
 
 void sched_init(struct sched *s);
@@ -101,8 +109,10 @@ struct destination *sched_find_destination(const struct transport *t, struct str
 /** Find or make a destination; `nexthop` counts when it is made. */
 struct destination *sched_destination(struct transport *t, struct str key, struct str nexthop);
 
-/** Add an entry at the end of a destination that is not dead. */
-void sched_add(struct destination *d, struct entry *e, usec_t now);
+/** Add an entry of a group (a message) to a destination that is not dead. */
+void sched_add(struct destination *d, struct entry *e, const void *group, usec_t now);
+/** The entry of the group that was added last and still waits, if the group came last; or NULL. */
+struct entry *sched_last(const struct destination *d, const void *group);
 /** The next entry to deliver, now under way; NULL when nothing may start now. */
 struct entry *sched_pick(struct transport *t, usec_t now);
 /** Entries that could be picked now. */

@@ -400,3 +400,18 @@ def test_slow_agent_does_not_hold_up_others(system):
     release.set()
     for s in slow:
         mta.wait_log(f"{s}: removed")
+
+
+def test_long_message_lets_others_pass(system):
+    mta = system({"default_destination_recipient_limit": "2", "fake_destination_concurrency_limit": "1"}, start=False)
+    gate = threading.Event()
+    agent = FakeAgent(mta, "fake", lambda r: (gate.wait(60), mark_done(mta, r), (0, {}))[2], True)
+    mta.start()
+    long = mta.send("s@x.test", [f"r{n}@fake.test" for n in range(200)])
+    wait_for("the long one is under way", lambda: agent.requests)
+    short = mta.send("s@x.test", ["a@fake.test"])
+    mta.wait_log(f"{short}: .*queue active")
+    gate.set()
+    mta.wait_log(f"{long}: removed")
+    assert len(agent.requests) == 101
+    assert ["a@fake.test"] in [r["rcpts"] for r in agent.requests[:5]]

@@ -41,7 +41,7 @@ static struct destination *dest(const char *name)
 static void add(const char *name, struct entry *e, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		sched_add(dest(name), &e[i], 1);
+		sched_add(dest(name), &e[i], e, 1);
 }
 
 static bool finish(struct entry *e, enum sched_outcome o, usec_t now)
@@ -70,6 +70,34 @@ static void test_turns(void **state)
 		assert_false(finish(&b[i], SCHED_OK, 1));
 	}
 	assert_null(sched_find_destination(the_transport, STR("a")));
+	sched_done(&the_sched);
+}
+
+/* A long message and those that come after it take turns at a destination. */
+static void test_messages_take_turns(void **state)
+{
+	struct sched_params p = defaults;
+	struct entry a[4] = { 0 };
+	struct entry b[2] = { 0 };
+	struct entry c[1] = { 0 };
+	struct entry *want[] = { &a[0], &b[0], &c[0], &a[1], &b[1], &a[2], &a[3] };
+
+	(void)state;
+	p.initial_concurrency = 20;
+	start(&p);
+	add("x", a, 4);
+	assert_ptr_equal(sched_last(dest("x"), a), &a[3]);
+	add("x", b, 2);
+	add("x", c, 1);
+	assert_null(sched_last(dest("x"), a));
+	assert_ptr_equal(sched_last(dest("x"), c), &c[0]);
+	for (size_t i = 0; i < ARRAY_LEN(want); i++)
+		if (sched_pick(the_transport, 1) != want[i])
+			fail_msg("turn %zu", i);
+	sched_requeue(&a[1], 1);
+	assert_ptr_equal(sched_pick(the_transport, 1), &a[1]);
+	for (size_t i = 0; i < ARRAY_LEN(want); i++)
+		assert_false(finish(want[i], SCHED_OK, 1));
 	sched_done(&the_sched);
 }
 
@@ -251,6 +279,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_turns),
+		cmocka_unit_test(test_messages_take_turns),
 		cmocka_unit_test(test_window_grows),
 		cmocka_unit_test(test_dead),
 		cmocka_unit_test(test_gentle_feedback),
