@@ -9,10 +9,12 @@ import smtplib
 import threading
 import time
 
+import mailboxes
 from instance import DEADLINE, wait_until
 
 MESSAGES = int(os.environ.get("POSTROAD_KILL_MESSAGES", "2000"))
-VICTIMS = ("smtpd", "qmgr", "smtp", "cleanup", "pickup", "bounce", "trivial-rewrite", "anvil", "postlogd", "showq")
+VICTIMS = ("smtpd", "qmgr", "smtp", "virtual", "cleanup", "pickup", "bounce", "error", "trivial-rewrite", "anvil", "flush", "showq",
+           "postlogd")
 
 
 def children(pid):
@@ -31,8 +33,13 @@ def children(pid):
     return out
 
 
+def recipient(n):
+    """Two of three messages go to the sink, the third one to a Maildir."""
+    return f"r{n}@box.example" if n % 3 == 0 else f"r{n}@remote.example"
+
+
 class Sender(threading.Thread):
-    """Sends numbered messages until it has had `want` of them accepted; retries what was not."""
+    """Sends numbered messages until each was accepted; every tenth one by sendmail, the rest by SMTP."""
 
     def __init__(self, mta, numbers):
         super().__init__()
@@ -49,8 +56,14 @@ class Sender(threading.Thread):
                     self.failed = f"message {n} was never accepted"
                     return
                 try:
-                    s = s or self.mta.smtp()
-                    s.sendmail(f"s{n}@test.example", [f"r{n}@remote.example"], f"Subject: {n}\r\n\r\nnumber {n}\r\n")
+                    if n % 10 == 0:
+                        p = self.mta.sendmail("-f", f"s{n}@test.example", recipient(n), text=f"Subject: {n}\n\nnumber {n}\n",
+                                              check=False)
+                        if p.returncode != 0:
+                            continue
+                    else:
+                        s = s or self.mta.smtp()
+                        s.sendmail(f"s{n}@test.example", [recipient(n)], f"Subject: {n}\r\n\r\nnumber {n}\r\n")
                     self.accepted.append(n)
                     break
                 except (smtplib.SMTPException, OSError):
@@ -60,8 +73,11 @@ class Sender(threading.Thread):
 
 def test_kill_every_daemon(mta, smtp_sink):
     sink = smtp_sink()
-    m = mta({"relayhost": sink.nexthop, "minimal_backoff_time": "1s", "maximal_backoff_time": "2s", "queue_run_delay": "1s",
+    m = mta(start=False)
+    m.setting(**mailboxes.settings(m.dir))
+    m.setting(**{"virtual_mailbox_maps": "static:all/", "relayhost": sink.nexthop, "minimal_backoff_time": "1s", "maximal_backoff_time": "2s", "queue_run_delay": "1s",
              "transport_retry_time": "1s", "service_throttle_time": "1s", "smtpd_client_connection_count_limit": "0"})
+    m.start()
     m.sendmail("-f", "local@test.example", "local@remote.example")
     master = m.master_pid()
     step = MESSAGES // 4
@@ -82,13 +98,16 @@ def test_kill_every_daemon(mta, smtp_sink):
             wait_until(lambda: sum(len(s.accepted) for s in senders) > done or not any(s.is_alive() for s in senders),
                        "mail flows after a kill", 2 * DEADLINE)
     assert [s.failed for s in senders if s.failed] == []
-    for must in ("smtpd", "qmgr", "smtp", "postlogd"):
+    for must in ("smtpd", "qmgr", "smtp", "virtual", "pickup", "cleanup", "postlogd"):
         assert killed[must] > 0, killed
     accepted = {n for s in senders for n in s.accepted}
     assert len(accepted) == MESSAGES
 
+    box = m.dir / "mail/all/new"
+
     def arrived():
-        return {int(re.match(r"r(\d+)@", t).group(1)) for g in sink.messages for t in g["to"] if t[1].isdigit()}
+        relayed = {int(re.match(r"r(\d+)@", t).group(1)) for g in sink.messages for t in g["to"] if t[1].isdigit()}
+        return relayed | {int(p.read_text().rsplit("number ", 1)[1]) for p in box.iterdir()}
     m.run("postqueue", "-c", m.config, "-f")
     wait_until(lambda: accepted <= arrived(), "all accepted messages arrive", 4 * DEADLINE)
     wait_until(lambda: any("local@remote.example" in g["to"] for g in sink.messages), "the local message arrives")
