@@ -13,6 +13,9 @@
 #include "service/table_settings.h"
 #include "smtpd.h"
 
+/* anvil protects; when it hangs, mail goes on without it after this. */
+#define ANVIL_TIMEOUT (10 * USEC_PER_SEC)
+
 #define A struct access_settings
 
 static const struct conf_var access_vars[] = {
@@ -381,7 +384,7 @@ int smtpd_post_jail(struct service_ctx *ctx, struct why *why)
 		.protocol = "anvil_protocol",
 		.enc = ATTR_PLAIN,
 		.persistent = true,
-		.timeout = c->ipc_timeout,
+		.timeout = MIN(c->ipc_timeout, ANVIL_TIMEOUT),
 		.max_idle = ctx->clients + 1,
 	};
 

@@ -259,6 +259,9 @@ static const struct {
 	{ "PREPEND", act_prepend, true },
 };
 
+/* Longest list of restrictions that a table may hold. */
+#define MAX_VALUE ((size_t)16 * 1024)
+
 /* The value names restrictions or classes. */
 static enum result run_value(struct act *c)
 {
@@ -275,6 +278,9 @@ static enum result run_value(struct act *c)
 		return access_config_error(ev,
 			"define a restriction class and specify its name instead.");
 	}
+	if (c->value.len > MAX_VALUE)
+		return access_config_error(ev, "access table %s: value of %zu bytes", c->table,
+			c->value.len);
 	if (access_compile(NULL, ev->a, ev->scratch, ev->list, c->value, &list, &why) < 0)
 		return access_config_error(ev, "access table %s: %s", c->table, why.text);
 	return access_run(ev, &list);

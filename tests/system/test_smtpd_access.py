@@ -161,3 +161,37 @@ def test_legacy_defaults(either):
     assert m.dialogue(["EHLO h", "MAIL FROM:<s@x.example>", "RCPT TO:<u@victim.example>"])[3] == "250 2.1.5 Ok"
     m.wait_log(r'using backwards-compatible default setting "smtpd_relay_restrictions = \(empty\)" to avoid "Relay access denied" '
                r'error for recipient "u@victim\.example" from client "unknown\[127\.0\.0\.1\]"$')
+
+
+def test_stages(either):
+    """smtpd_delay_reject = no: each list speaks at its command, and a deferral waits for RCPT."""
+    m = either({**OUTSIDE, "smtpd_delay_reject": "no", "smtpd_helo_restrictions": "reject_non_fqdn_helo_hostname",
+                "smtpd_sender_restrictions": "check_sender_access inline:{{x.example=REJECT}, {y.example=DEFER_IF_PERMIT 4.3.1 wait}}"})
+    r = m.dialogue(["EHLO h", "HELO h", "EHLO h.example", "MAIL FROM:<s@x.example>", "RCPT TO:<u@here.example>", "MAIL FROM:<s@y.example>",
+                    "RCPT TO:<u@here.example>", "RCPT TO:<u@victim.example>", "RSET", "MAIL FROM:<s@z.example>", "RCPT TO:<u@here.example>"])
+    assert r[1] == r[2] == "504 5.5.2 <h>: Helo command rejected: need fully-qualified hostname"
+    assert r[3].startswith("250-")
+    assert r[4] == "554 5.7.1 <s@x.example>: Sender address rejected: Access denied"
+    assert r[5] == "503 5.5.1 Error: need MAIL command" and r[6] == "250 2.1.0 Ok"
+    assert r[7] == "450 4.3.1 <s@y.example>: Sender address rejected: wait"
+    assert r[8] == "554 5.7.1 <u@victim.example>: Relay access denied"
+    assert r[10:] == ["250 2.1.0 Ok", "250 2.1.5 Ok"]
+    m.wait_log(r"NOQUEUE: reject: HELO from unknown\[127\.0\.0\.1\]: 504 5\.5\.2 <h>: .*; proto=SMTP helo=<h>$")
+    m.wait_log(r"NOQUEUE: reject: MAIL from unknown\[127\.0\.0\.1\]: 554 5\.7\.1 <s@x\.example>: .*; from=<s@x\.example> proto=ESMTP helo=<h\.example>$")
+
+
+def test_data_restrictions(either):
+    m = either({**OUTSIDE, "smtpd_data_restrictions": "reject_multi_recipient_bounce, check_sender_access inline:{{bad@x.example=REJECT no}}"})
+    r = m.dialogue(["EHLO h", "MAIL FROM:<>", "RCPT TO:<u@here.example>", "RCPT TO:<v@here.example>", "DATA", "RSET",
+                    "MAIL FROM:<bad@x.example>", "RCPT TO:<u@here.example>", "DATA", b"BDAT 3 LAST\r\nabc", "NOOP"])
+    assert r[5] == "550 5.5.3 <DATA>: Data command rejected: Multi-recipient bounce"
+    assert r[9] == r[10] == "554 5.7.1 <bad@x.example>: Sender address rejected: no"
+    assert r[11] == "250 2.0.0 Ok"
+
+
+def test_etrn_restrictions(either):
+    m = either({**OUTSIDE, "smtpd_etrn_restrictions": "check_etrn_access inline:{{bad.example=REJECT}}", "fast_flush_domains": "good.example"})
+    r = m.dialogue(["EHLO h", "ETRN sub.bad.example", "ETRN good.example", "ETRN other.example", "MAIL FROM:<a@b>", "ETRN good.example"])
+    assert r[2] == "554 5.7.1 <sub.bad.example>: Etrn command rejected: Access denied"
+    assert r[3] == "250 Queuing started" and r[4] == "459 <other.example>: service unavailable"
+    assert r[6] == "503 Error: MAIL transaction in progress"

@@ -240,3 +240,13 @@ def test_xforward_parts(either):
         found = dict(re.findall(r"named_attribute: (\w+)=(.*)", text))
         for name, value in want.items():
             assert found.get(name) == value, (said, name)
+
+
+def test_early_open(either):
+    """smtpd_delay_open_until_valid_rcpt = no: the queue id is there for the first refusal."""
+    m = either({**CONF, "smtpd_delay_open_until_valid_rcpt": "no"})
+    r = m.dialogue(["EHLO c", "MAIL FROM:<a@b>", "RCPT TO:<u@elsewhere.example>", "DATA", "RSET", "QUIT"])
+    assert r[3].startswith("554 5.7.1") and r[4] == "554 5.5.1 Error: no valid recipients"
+    m.wait_log(r"[0-9A-F]+: client=unknown\[127\.0\.0\.1\]$")
+    m.wait_log(r"[0-9A-F]{6,}: reject: RCPT from unknown\[127\.0\.0\.1\]: 554 5\.7\.1 <u@elsewhere\.example>: Relay access denied; ")
+    wait_until(lambda: not m.queue_ids(), "nothing is left")

@@ -150,6 +150,21 @@ static void test_impossible(void **state)
 	rig_stop(&g);
 }
 
+/* A monstrous value is a mistake, not a way to use up memory. */
+static void test_long_value(void **state)
+{
+	_cleanup_buf_ struct buf list = BUF(BUF_MEDIUM);
+	struct rig_case c = { "", "451 4.3.5 Server configuration error", ": value of " };
+
+	(void)state;
+	buf_puts(&list, "check_recipient_access inline:{{u@example.org=permit");
+	for (int i = 0; i < 20000; i++)
+		buf_puts(&list, " x");
+	buf_puts(&list, "}}");
+	c.list = buf_cstr(&list);
+	rig_one(rig_settings(), &c);
+}
+
 static void test_permit_log(void **state)
 {
 	static const struct rig_case cases[] = {
@@ -169,4 +184,4 @@ static void test_permit_log(void **state)
 
 RIG_MAIN(cmocka_unit_test(test_results), cmocka_unit_test(test_saved),
 	cmocka_unit_test(test_discard), cmocka_unit_test(test_impossible),
-	cmocka_unit_test(test_permit_log))
+	cmocka_unit_test(test_long_value), cmocka_unit_test(test_permit_log))
