@@ -79,6 +79,7 @@ const char *client_changed(const struct client *c);
 struct destination {
 	struct str text; /* as given */
 	struct str name; /* domain, host or path */
+	struct str srv;  /* name of the service, when SRV records are to be asked */
 	uint16_t port;   /* host byte order */
 	bool is_unix;
 	bool mx;          /* look for mail exchangers */

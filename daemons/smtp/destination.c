@@ -66,9 +66,21 @@ static int parse_bracket(const struct client *c, struct str text, struct destina
 	return parse_port(c, str_skip(rest, 1), &d->port, why);
 }
 
+/* Service names that are looked up as SRV records (use_srv_lookup). */
+static bool is_srv(const struct client *c, struct str service)
+{
+	struct str list = str_of(c->p.use_srv_lookup), word;
+
+	while (c->use_dns && str_word(&list, ", \t\r\n", &word))
+		if (str_ieq(word, service))
+			return true;
+	return false;
+}
+
 static int parse_one(const struct client *c, struct str text, struct destination *d,
 	struct why *why)
 {
+	struct str service;
 	ptrdiff_t colon;
 	int e;
 
@@ -86,10 +98,16 @@ static int parse_one(const struct client *c, struct str text, struct destination
 	if (text.len > 0 && text.ptr[0] == '[')
 		return parse_bracket(c, text, d, why);
 	colon = str_rchr(text, ':');
+	service = colon < 0 ? str_of(c->p.tcp_port) : str_skip(text, (size_t)colon + 1);
+	if (is_srv(c, service))
+		d->srv = service;
 	d->name = colon < 0 ? text : str_head(text, (size_t)colon);
 	if (d->name.len == 0)
 		return why_set(why, -EINVAL, "empty host name in \"" STR_FMT "\"", STR_ARG(text));
-	return colon < 0 ? 0 : parse_port(c, str_skip(text, (size_t)colon + 1), &d->port, why);
+	/* The port comes with the SRV record; the name need not be known here. */
+	if (d->srv.len > 0 && colon >= 0 && parse_port(c, service, &d->port, NULL) < 0)
+		return 0;
+	return colon < 0 ? 0 : parse_port(c, service, &d->port, why);
 }
 
 int destinations_parse(const struct client *c, struct str list, struct destination *ret, size_t max,

@@ -20,6 +20,7 @@ struct finder {
 	struct arena *a;
 	struct host v[MAX_ADDRS];
 	size_t n;
+	uint16_t port;
 	struct dsn dsn; /* of the last lookup that failed */
 	bool hard;
 };
@@ -34,7 +35,7 @@ static void add(struct finder *f, const struct net_addr *addr, struct str name, 
 {
 	struct host h = { .addr = *addr, .name = name, .pref = pref };
 
-	net_addr_set_port(&h.addr, f->d->port);
+	net_addr_set_port(&h.addr, f->port);
 	for (size_t i = 0; i < f->n; i++)
 		if (net_addr_eq(&f->v[i].addr, &h.addr, true) && f->v[i].pref == pref)
 			return;
@@ -137,7 +138,7 @@ static size_t add_host(struct finder *f, struct str name, uint16_t pref)
 	struct net_addr lit;
 	size_t n = 0;
 
-	if (net_addr_parse(name, f->d->port, &lit) == 0) {
+	if (net_addr_parse(name, f->port, &lit) == 0) {
 		char text[NET_ADDR_TEXT];
 
 		net_addr_text(&lit, text);
@@ -180,6 +181,99 @@ static void by_mx(struct finder *f)
 		f->hard = false;
 		f->dsn.status = STR("4.4.4");
 	}
+}
+
+static uint32_t random_below(uint32_t n)
+{
+	uint32_t r = 0;
+
+	if (n == 0 || getrandom(&r, sizeof(r), 0) != (ssize_t)sizeof(r))
+		return 0;
+	return r % n;
+}
+
+/*
+ * Take the next record out of v: of the lowest priority, by chance in proportion to weight.
+ * Source: RFC 2782. Weight 0 counts as a very small one.
+ */
+static struct dns_rr *pick_srv(struct dns_rr **v, size_t n)
+{
+	uint32_t sum = 0, at;
+	uint16_t best = UINT16_MAX;
+	struct dns_rr *rr = NULL;
+	size_t i, last = 0;
+
+	for (i = 0; i < n; i++)
+		if (v[i] != NULL)
+			best = v[i]->pref < best ? v[i]->pref : best;
+	for (i = 0; i < n; i++)
+		if (v[i] != NULL && v[i]->pref == best)
+			sum += v[i]->weight * 100U + 1;
+	at = random_below(sum);
+	for (i = 0; i < n; i++) {
+		uint32_t w;
+
+		if (v[i] == NULL || v[i]->pref != best)
+			continue;
+		last = i;
+		w = v[i]->weight * 100U + 1;
+		if (at < w)
+			break;
+		at -= w;
+	}
+	rr = v[last];
+	v[last] = NULL;
+	return rr;
+}
+
+/* The hosts of an answer, in the order in which they are to be tried. */
+static void add_srv(struct finder *f, const struct dns_answer *ans)
+{
+	struct dns_rr **v = arena_array(f->a, ans->n + 1, sizeof(*v));
+	size_t n = 0;
+	bool some_soft = false;
+
+	for (struct dns_rr *rr = ans->rr; rr != NULL && n < ans->n; rr = rr->next)
+		v[n++] = rr;
+	for (size_t i = 0; i < n; i++) {
+		struct dns_rr *rr = pick_srv(v, n);
+
+		f->port = rr->port;
+		if (add_host(f, rr->target, (uint16_t)i) == 0 && !f->hard)
+			some_soft = true;
+	}
+	if (some_soft)
+		f->hard = false;
+}
+
+/* SRV records of the service; false: go on with MX as if there were none. */
+static bool by_srv(struct finder *f)
+{
+	struct dns_answer ans;
+	struct why why = { 0 };
+	struct str name = arena_fmt(f->a, "_" STR_FMT "._tcp." STR_FMT, STR_ARG(f->d->srv),
+		STR_ARG(f->d->name));
+	enum dns_status st = dns_lookup(f->c->dns, name, DNS_SRV, f->a, &ans, &why);
+
+	if ((st == DNS_NXDOMAIN || st == DNS_NODATA) && f->c->p.allow_srv_lookup_fallback)
+		return false;
+	if (st != DNS_OK && st != DNS_NXDOMAIN && st != DNS_NODATA &&
+		f->c->p.ignore_srv_lookup_error)
+		return false;
+	if (st != DNS_OK) {
+		dns_failed(f, st, name, "SRV", &why);
+		return true;
+	}
+	/* A lone "." says that the service is not there (RFC 2782). */
+	if (ans.n == 1 && (ans.rr->target.len == 0 || str_eq(ans.rr->target, STR(".")))) {
+		fail(f, true, "5.4.4",
+			arena_fmt(f->a, "Service " STR_FMT " is not available", STR_ARG(name)));
+		return true;
+	}
+	add_srv(f, &ans);
+	if (f->n == 0)
+		log_warn("no SRV host for " STR_FMT " has a valid address record", STR_ARG(name));
+	return true;
 }
 
 static bool is_own(const struct client *c, const struct net_addr *a)
@@ -304,11 +398,15 @@ enum hosts_status hosts_find(const struct client *c, const struct destination *d
 {
 	struct finder *f = arena_obj(a, struct finder);
 	enum hosts_status st;
+	bool sorted = false;
 
 	f->c = c;
 	f->d = d;
 	f->a = a;
-	if (d->mx)
+	f->port = d->port;
+	if (d->srv.len > 0 && by_srv(f))
+		sorted = true;
+	else if (d->mx)
 		by_mx(f);
 	else
 		(void)add_host(f, d->name, 0);
@@ -316,7 +414,7 @@ enum hosts_status hosts_find(const struct client *c, const struct destination *d
 		*ret_dsn = f->dsn;
 		return f->hard ? HOSTS_HARD : HOSTS_SOFT;
 	}
-	if (c->p.randomize_addresses)
+	if (c->p.randomize_addresses && !sorted)
 		shuffle(f->v, f->n);
 	sort(c, f->v, f->n);
 	st = drop_own(f, ret, ret_dsn);

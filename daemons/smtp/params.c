@@ -98,22 +98,26 @@
 		B(p "_sasl_auth_enable", sasl_auth_enable), B(p "_enforce_tls", enforce_tls),     \
 		B(p "_tls_wrappermode", tls_wrappermode)
 
-#define SYSTEM                                                                                    \
-	S("notify_classes", notify_classes), S("error_notice_recipient", error_notice_recipient), \
-		S("double_bounce_sender", double_bounce_sender), S("mail_name", mail_name),       \
-		S("cleanup_service_name", cleanup_service_name), S("relayhost", relayhost),       \
-		S("myhostname", myhostname), S("best_mx_transport", best_mx_transport),           \
-		S("inet_interfaces", inet_interfaces), S("dns_servers", dns_servers),             \
-		S("known_tcp_ports", known_tcp_ports),                                            \
-		B("ignore_mx_lookup_error", ignore_mx_lookup_error),                              \
-		B("disable_dns_lookups", disable_dns_lookups),                                    \
-		B("disable_mime_output_conversion", disable_mime_output_conversion),              \
-		B("smtputf8_enable", smtputf8_enable),                                            \
-		B("tls_required_enable", tls_required_enable),                                    \
-		I("mime_nesting_limit", mime_nesting_limit),                                      \
-		I("mime_boundary_length_limit", mime_boundary_length_limit),                      \
-		I("header_size_limit", header_size_limit),                                        \
-		I("header_address_token_limit", header_address_token_limit),                      \
+#define SYSTEM                                                                              \
+	S("use_srv_lookup", use_srv_lookup),                                                \
+		B("allow_srv_lookup_fallback", allow_srv_lookup_fallback),                  \
+		B("ignore_srv_lookup_error", ignore_srv_lookup_error),                      \
+		S("notify_classes", notify_classes),                                        \
+		S("error_notice_recipient", error_notice_recipient),                        \
+		S("double_bounce_sender", double_bounce_sender), S("mail_name", mail_name), \
+		S("cleanup_service_name", cleanup_service_name), S("relayhost", relayhost), \
+		S("myhostname", myhostname), S("best_mx_transport", best_mx_transport),     \
+		S("inet_interfaces", inet_interfaces), S("dns_servers", dns_servers),       \
+		S("known_tcp_ports", known_tcp_ports),                                      \
+		B("ignore_mx_lookup_error", ignore_mx_lookup_error),                        \
+		B("disable_dns_lookups", disable_dns_lookups),                              \
+		B("disable_mime_output_conversion", disable_mime_output_conversion),        \
+		B("smtputf8_enable", smtputf8_enable),                                      \
+		B("tls_required_enable", tls_required_enable),                              \
+		I("mime_nesting_limit", mime_nesting_limit),                                \
+		I("mime_boundary_length_limit", mime_boundary_length_limit),                \
+		I("header_size_limit", header_size_limit),                                  \
+		I("header_address_token_limit", header_address_token_limit),                \
 		I("body_checks_size_limit", body_checks_size_limit), T("ipc_timeout", ipc_timeout)
 
 static const struct conf_var smtp_vars[] = {

@@ -36,6 +36,8 @@ struct client_params {
 		*known_tcp_ports;
 	const char *notify_classes, *error_notice_recipient, *double_bounce_sender, *mail_name;
 	const char *cleanup_service_name;
+	const char *use_srv_lookup;
+	bool allow_srv_lookup_fallback, ignore_srv_lookup_error;
 	bool ignore_mx_lookup_error, disable_dns_lookups, disable_mime_output_conversion;
 	bool smtputf8_enable, tls_required_enable;
 	int64_t mime_nesting_limit, mime_boundary_length_limit, header_size_limit;

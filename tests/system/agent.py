@@ -7,6 +7,7 @@ to two implementations and everything that leaves them compared.
 """
 
 import base64
+import fcntl
 import os
 import pathlib
 import re
@@ -165,10 +166,10 @@ class Agent:
         fds = [flow[0], flow[1], status[1], listener.fileno()]
 
         def prepare():
-            high = [os.dup2(fd, 100 + i) for i, fd in enumerate(fds)]
+            high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 600) for fd in fds]
             for i, fd in enumerate(high):
                 os.dup2(fd, 3 + i)
-            os.closerange(7, 200)
+            os.closerange(7, 700)
         env = dict(os.environ, GENERATION="0", MAIL_CONFIG=str(self.dir), POSTLOG_SERVICE=str(self.log_path),
                    POSTLOG_HOSTNAME="mx.example.test", MAIL_LOGTAG="postfix", POSTROAD_CLIENTS="10")
         where = DEBIAN_DAEMONS if self.kind == "debian" else BUILD / "libexec"
@@ -232,7 +233,10 @@ class Agent:
         """A connection on which the greeting was read: (socket, file)."""
         c = socket.socket(socket.AF_UNIX)
         c.settimeout(DEADLINE)
-        c.connect(str(self.path))
+        try:
+            c.connect(str(self.path))
+        except ConnectionRefusedError:
+            raise AssertionError(f"{self.program} is gone, status {self.process.poll()}: {self.lines}") from None
         f = c.makefile("rb")
         assert read_list(f) == [("protocol", "delivery_request_protocol")]
         return c, f
@@ -411,4 +415,9 @@ class Sink:
             t.join(DEADLINE)
 
     def close(self):
+        try:
+            # The thread in accept() would keep a socket alive that was only closed.
+            self.listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
         self.listener.close()

@@ -307,6 +307,34 @@ def test_dns_best_mx_transport(agent, nameserver):
     assert not r.done and "4.3.0" in r.log[-1]
 
 
+def test_srv(agent, sink, nameserver):
+    s, dead = sink(), sink()
+    dead.close()
+    zone = {("_submission._tcp.s.test", "SRV"): [f"20 0 {s.port} b.s.test.", f"10 0 {dead.port} a.s.test."],
+            ("a.s.test", "A"): ["127.0.0.1"], ("b.s.test", "A"): ["127.0.0.1"],
+            ("_submission._tcp.none.test", "SRV"): ["0 0 0 ."], ("plain.test", "A"): ["127.0.0.1"],
+            ("_submission._tcp.serv.test", "SRV"): "SERVFAIL"}
+    conf = {"dns_servers": nameserver(zone).servers, "use_srv_lookup": "submission"}
+    a = agent(conf=conf)
+    r = a.deliver(["a@y"], "s.test:submission")
+    assert r.done and r.log[0].startswith("connect to a.s.test") and "relay=b.s.test" in r.log[-1]
+    assert "5.4.4" in a.deliver(["a@y"], "none.test:submission").log[-1]
+    assert "name=_submission._tcp.plain.test type=SRV" in a.deliver(["a@y"], "plain.test:submission").log[-1]
+    assert "4.4.3" in a.deliver(["a@y"], "serv.test:submission").log[-1]
+    a = agent(conf={**conf, "allow_srv_lookup_fallback": "yes", "ignore_srv_lookup_error": "yes"})
+    assert "connect to plain.test[127.0.0.1]" in a.deliver(["a@y"], "plain.test:submission").log[-1]
+    assert "name=serv.test type=A" in a.deliver(["a@y"], "serv.test:submission").log[-1]
+
+
+def test_srv_weights(agent, nameserver):
+    """A host of weight 0 next to a heavy one comes last nearly always."""
+    zone = {("_submission._tcp.w.test", "SRV"): ["10 0 1 light.w.test.", "10 60000 1 heavy.w.test."],
+            ("light.w.test", "A"): ["127.0.0.1"], ("heavy.w.test", "A"): ["127.0.0.2"]}
+    a = agent(conf={"dns_servers": nameserver(zone).servers, "use_srv_lookup": "submission"})
+    first = [a.deliver(["a@y"], "w.test:submission").log[0] for _ in range(5)]
+    assert all("heavy" in x for x in first)
+
+
 def test_fallback_relay(agent, sink, nameserver):
     s = sink()
     a = agent(conf={"dns_servers": nameserver(ZONE).servers, "smtp_fallback_relay": s.nexthop})
