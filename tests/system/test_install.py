@@ -3,12 +3,15 @@
 
 import fnmatch
 import os
+import pathlib
 import shutil
 import subprocess
 
 import pytest
 
-from instance import BUILD
+from instance import BUILD as PROGRAMS
+
+BUILD = pathlib.Path(os.environ.get("POSTROAD_MESON_BUILD", PROGRAMS))
 
 COMMANDS = ("postalias postcat postconf postdrop postfix postkick postlock postlog postmap postqueue postsuper sendmail").split()
 DAEMONS = ("anvil bounce cleanup discard error flush lmtp master pickup postlogd qmgr showq smtp smtpd trivial-rewrite virtual").split()
