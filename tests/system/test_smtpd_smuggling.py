@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from instance import read_reply, wait_until
+from instance import free_port, read_reply, wait_until
 
 CONF = {"mydestination": "here.example", "mynetworks": "192.0.2.0/24", "smtpd_error_sleep_time": "0",
         "smtpd_relay_restrictions": "reject_unauth_destination", "smtpd_peername_lookup": "no",
@@ -138,3 +138,23 @@ def test_command_with_cr(mta):
     m = mta(CONF)
     r = m.dialogue(["EHLO x", b"MAIL FROM:<a@b.c>\rRCPT TO:<u@here.example>\r\n", b"NOOP\rNOOP\r\n", "DATA"])
     assert r[2:] == ["500 5.5.2 Error: bad syntax", "500 5.5.2 Error: bad syntax", "503 5.5.1 Error: need RCPT command"]
+
+
+@pytest.mark.parametrize("case", sorted(BODIES))
+def test_behind_a_filter(mta, case):
+    """S12: what the first server took goes through a filter to a listener with the old rules: still one message."""
+    m = mta({**CONF, "smtpd_client_restrictions": "", "smtpd_forbid_bare_newline_exclusions": ""}, start=False)
+    port = free_port(m.address)
+    m.master_text += (f"{m.address}:{port} inet n - n - - smtpd\n -o content_filter=\n"
+                      " -o {smtpd_client_restrictions = check_client_access static:HOLD}\n"
+                      " -o smtpd_forbid_bare_newline_exclusions=127.0.0.0/8\n")
+    m.setting(content_filter=f"smtp:[{m.address}]:{port}")
+    m.start()
+    s, f = begin(m)
+    s.sendall(BODIES[case])
+    if not BODIES[case].endswith(b"\r\n.\r\n"):
+        s.sendall(b"\r\n.\r\n")
+    assert finish(s, f)[0].startswith("250 ")
+    m.wait_log(r"status=sent \(250 2\.0\.0 Ok: queued as")
+    m.wait_log(r"disconnect from \S+ ehlo=1 mail=1 rcpt=1 (data|bdat)=1 quit=1 commands=5$", 2)
+    assert len(m.queue_ids("hold")) == 1 and not any("evil@b.c" in t for _, t in m.events("smtpd"))
