@@ -12,6 +12,9 @@
 /* Longest record that an envelope may hold; what is longer was not written by cleanup. */
 #define MAX_RECORD ((size_t)512 * 1024)
 
+/* A portion of recipients ends when its texts take this much. */
+#define MAX_BATCH_BYTES ((size_t)64 * 1024 * 1024)
+
 /* The state of a pass. */
 struct pass {
 	struct queue_reader r;
@@ -20,6 +23,7 @@ struct pass {
 	struct arena *batch; /* of the recipients */
 	struct recipient *v;
 	size_t n, cap, max;
+	size_t unread_before;  /* once one is passed over, none after it is taken */
 	struct recipient next; /* what the records before a recipient say of it */
 	bool have_size, have_time, have_sender, log_client, extracted;
 	bool old_style; /* from before 1.0: M tells where X is */
@@ -29,6 +33,12 @@ struct pass {
 static int corrupt(struct pass *p, const char *text)
 {
 	return why_set(p->why, -EBADMSG, "%s at offset %lld", text, (long long)p->r.rec_offset);
+}
+
+/* Is there room for another recipient? For one there always is. */
+static bool wants_rcpt(const struct pass *p)
+{
+	return p->n == 0 || (p->n < p->max && arena_used(p->batch) < MAX_BATCH_BYTES);
 }
 
 /* First value wins. */
@@ -151,7 +161,8 @@ static int rcpt_attr(struct pass *p, struct str name, struct str value)
 	int64_t v;
 
 	if (str_eq(name, STR("dsn_orig_rcpt"))) {
-		p->next.dsn_orcpt = arena_str(p->batch, value);
+		if (wants_rcpt(p))
+			p->next.dsn_orcpt = arena_str(p->batch, value);
 		return 1;
 	}
 	if (!str_eq(name, STR("notify_flags")))
@@ -212,7 +223,7 @@ static void on_rcpt(struct pass *p, struct str address)
 {
 	if (p->a != NULL)
 		p->e->n_rcpt++;
-	if (p->n < p->max)
+	if (wants_rcpt(p) && p->e->unread == p->unread_before)
 		add_rcpt(p, address);
 	else if (p->a != NULL)
 		p->e->unread++;
@@ -266,7 +277,8 @@ static bool on_rcpt_record(struct pass *p, int type, struct str data)
 		p->next = (struct recipient){ 0 };
 		return true;
 	case REC_ORCP:
-		p->next.orig_addr = arena_str(p->batch, data);
+		if (wants_rcpt(p))
+			p->next.orig_addr = arena_str(p->batch, data);
 		return true;
 	default:
 		return false;
@@ -308,6 +320,9 @@ static int one_record(struct pass *p, int type, struct str data)
 
 	if (strchr(allowed, type) == NULL)
 		return corrupt(p, "unexpected record type");
+	/* No protocol that an agent or a bounce service speaks could carry it. */
+	if (str_chr(data, '\0') >= 0)
+		return corrupt(p, "null byte in record");
 	if (on_rcpt_record(p, type, data))
 		return 0;
 	if (type == REC_ATTR)
@@ -325,7 +340,7 @@ static int run(struct pass *p)
 		int type;
 		int r;
 
-		if (p->a == NULL && p->n == p->max)
+		if (p->a == NULL && !wants_rcpt(p))
 			return 0;
 		type = queue_reader_next(&p->r, &data);
 		if (type == -EBADMSG || type == 0)
@@ -381,6 +396,7 @@ int envelope_more(struct queue_message *m, struct envelope *e, size_t max, struc
 		.max = MIN(max, MAX(e->unread, (size_t)1)),
 		.have_size = true,
 		.extracted = e->next_extracted,
+		.unread_before = e->unread,
 		.why = why,
 	};
 	int r;

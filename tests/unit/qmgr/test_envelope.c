@@ -221,6 +221,27 @@ static void test_damage(void **state)
 	}
 }
 
+/* X5: what cannot be handed on is not taken in. */
+static void test_null_byte(void **state)
+{
+	struct file f;
+	_cleanup_(queue_message_closep) struct queue_message *m = NULL;
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	struct envelope e;
+	struct rcpt_batch b;
+	struct why why;
+
+	(void)state;
+	start(&f);
+	rec(&f, 'S', "s@x");
+	assert_int_equal(rec_put(&f.b, 'R', STR("a\0b@x")), 0);
+	content(&f);
+	rec(&f, 'E', "");
+	m = finish(&f);
+	assert_int_equal(envelope_read(m, 5, a, a, &e, &b, &why), -EBADMSG);
+	assert_non_null(strstr(why.text, "null byte"));
+}
+
 /* F6: every truncation of a good file is refused, never read beyond its end. */
 static void test_truncated(void **state)
 {
@@ -259,6 +280,7 @@ int main(void)
 		cmocka_unit_test(test_complete),
 		cmocka_unit_test(test_portions),
 		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_null_byte),
 		cmocka_unit_test(test_truncated),
 	};
 
