@@ -70,7 +70,7 @@ static void derive_bind(struct client *c, size_t n_inet, int family, struct net_
 	const struct net_addr *one = NULL;
 	size_t n = 0;
 
-	if (ret->len != 0 || str_ieq(str_of(c->p.inet_interfaces), STR("all")))
+	if (ret->len != 0 || c->on_all)
 		return;
 	for (size_t i = 0; i < n_inet; i++) {
 		if (c->own[i].sa.sa_family != family)
@@ -91,6 +91,7 @@ static int open_addresses(struct client *c, struct conf *conf, struct why *why)
 	if (n < 0)
 		return n;
 	c->families = (unsigned)n;
+	c->on_all = str_ieq(str_of(c->p.inet_interfaces), STR("all"));
 	n = derive_own_addrs(conf, "inet_interfaces", c->own, MAX_ADDRS, why);
 	if (n < 0)
 		return n;

@@ -49,6 +49,7 @@ struct client {
 	bool use_dns, use_native;
 	bool probe_data;
 	bool notify_protocol;
+	bool on_all;                    /* inet_interfaces = all: the whole of 127/8 is ours */
 	struct net_addr own[MAX_ADDRS]; /* inet_interfaces and proxy_interfaces */
 	size_t n_own;
 	struct net_addr from4, from6; /* len 0: not bound */

@@ -221,7 +221,7 @@ static bool try_destination(struct route *r, const struct destination *to)
 		d->why.status = STR("4.3.5");
 		d->why_hard = false;
 	}
-	return st != HOSTS_LOOP;
+	return st != HOSTS_LOOP && !l.is_own;
 }
 
 static int plan_route(struct route *r, struct why *why)

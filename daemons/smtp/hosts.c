@@ -21,7 +21,8 @@ struct finder {
 	struct host v[MAX_ADDRS];
 	size_t n;
 	uint16_t port;
-	struct dsn dsn; /* of the last lookup that failed */
+	uint16_t best_pref; /* of all exchangers, with or without address */
+	struct dsn dsn;     /* of the last lookup that failed */
 	bool hard;
 };
 
@@ -170,9 +171,12 @@ static void by_mx(struct finder *f)
 		dns_failed(f, st, domain, "MX", &why);
 		return;
 	}
-	for (struct dns_rr *rr = ans.rr; rr != NULL; rr = rr->next)
+	f->best_pref = UINT16_MAX;
+	for (struct dns_rr *rr = ans.rr; rr != NULL; rr = rr->next) {
+		f->best_pref = rr->pref < f->best_pref ? rr->pref : f->best_pref;
 		if (add_host(f, rr->target, rr->pref) == 0 && !f->hard)
 			some_soft = true;
+	}
 	if (f->n > 0)
 		return;
 	log_warn("no MX host for " STR_FMT " has a valid address record", STR_ARG(domain));
@@ -276,8 +280,19 @@ static bool by_srv(struct finder *f)
 	return true;
 }
 
+/* 0.0.0.0 and :: connect to this host. */
+static bool is_unspecified(const struct net_addr *a)
+{
+	if (a->sa.sa_family == AF_INET)
+		return a->in.sin_addr.s_addr == 0;
+	return a->sa.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&a->in6.sin6_addr);
+}
+
+/* Would a connection to this address reach our own server? (threats D3) */
 static bool is_own(const struct client *c, const struct net_addr *a)
 {
+	if (is_unspecified(a) || (c->on_all && net_addr_is_loopback(a)))
+		return true;
 	for (size_t i = 0; i < c->n_own; i++)
 		if (net_addr_eq(&c->own[i], a, false))
 			return true;
@@ -385,6 +400,14 @@ static enum hosts_status drop_own(struct finder *f, struct host_list *ret, struc
 		f->n = keep;
 		if (keep > 0)
 			return HOSTS_OK;
+		if (pref != f->best_pref) {
+			/* Better exchangers exist, but have no address just now. */
+			*ret_dsn = (struct dsn){ .status = STR("4.4.4"),
+				.reason = arena_fmt(f->a,
+					"unable to find primary relay for " STR_FMT,
+					STR_ARG(name)) };
+			return HOSTS_SOFT;
+		}
 		*ret_dsn = (struct dsn){ .status = STR("5.4.6"),
 			.reason = arena_fmt(f->a, "mail for " STR_FMT " loops back to myself",
 				STR_ARG(name)) };

@@ -259,7 +259,7 @@ ZONE = {
     ("ref.test", "MX"): "REFUSED", ("noaddr.test", "MX"): ["10 mx.noaddr.test."], ("mx.noaddr.test", "TXT"): ['"x"'],
     ("soft.test", "MX"): ["10 s.soft.test.", "20 mx.noaddr.test."], ("s.soft.test", "A"): "SERVFAIL",
     ("nodata.test", "TXT"): ['"x"'], ("self.test", "MX"): ["10 own.test.", "20 mx2.two.test."],
-    ("own.test", "A"): ["127.0.0.1"], ("backup.test", "MX"): ["10 mx2.two.test.", "20 own.test."],
+    ("lost.test", "MX"): ["10 mx.noaddr.test.", "20 own.test."], ("own.test", "A"): ["127.0.0.1"], ("backup.test", "MX"): ["10 mx2.two.test.", "20 own.test."],
     ("many.test", "MX"): [f"10 m{i}.many.test." for i in range(60)], ("loop.test", "CNAME"): ["loop2.test."],
     ("loop2.test", "CNAME"): ["loop.test."], ("silent.test", "MX"): "TIMEOUT",
     **{(f"m{i}.many.test", "A"): [f"127.0.1.{i}"] for i in range(60)},
@@ -277,6 +277,7 @@ DNS = [
     ("self.test", "5.4.6", "mail for self.test loops back to myself"),
     ("[own.test]", "5.4.6", "mail for own.test loops back to myself"),
     ("[127.0.0.1]", "5.4.6", "mail for 127.0.0.1 loops back to myself"),
+    ("lost.test", "4.4.4", "unable to find primary relay for lost.test"),
     ("backup.test", "4.4.1", "connect to mx2.two.test[127.0.0.2]:PORT"),
 ]
 
@@ -287,6 +288,15 @@ def test_dns(agent, nameserver, domain, dsn, text):
     r = a.deliver(["a@y"], domain)
     assert f"dsn={dsn}" in r.log[-1] and text in r.log[-1]
     assert r.done == dsn.startswith("5")
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "127.0.0.1", "127.7.7.7"])
+def test_mail_exchanger_that_is_this_host(agent, nameserver, address):
+    """No delivery to ourselves by way of somebody's MX record (threats D3)."""
+    zone = {("evil.test", "MX"): ["10 x.evil.test."], ("x.evil.test", "A"): [address]}
+    a = agent(conf={"dns_servers": nameserver(zone).servers, "inet_interfaces": "all"})
+    r = a.deliver(["a@y"], "evil.test")
+    assert r.done and "dsn=5.4.6" in r.log[-1]
 
 
 def test_dns_preference(agent, sink, nameserver):
@@ -305,6 +315,16 @@ def test_dns_best_mx_transport(agent, nameserver):
     a = agent(conf={"dns_servers": nameserver(ZONE).servers, "best_mx_transport": "nosuch"})
     r = a.deliver(["a@y"], "self.test")
     assert not r.done and "4.3.0" in r.log[-1]
+
+
+@pytest.mark.parametrize("program,name,done", [("discard", "taker", True), ("error", "retry", False)])
+def test_dns_best_mx_transport_takes_over(agent, nameserver, program, name, done):
+    """Mail for which we are the best exchanger goes to another agent, which reports and marks."""
+    a = agent(conf={"dns_servers": nameserver(ZONE).servers, "best_mx_transport": f"{name}:thanks"})
+    a.spawn(program, name)
+    r = a.deliver(["a@y", "b@y"], "self.test", flags=1)
+    assert r.done == done and r.marks == ("DD" if done else "RR")
+    assert sum("(thanks)" in x for x in r.log) == 2
 
 
 def test_srv(agent, sink, nameserver):
@@ -342,6 +362,7 @@ def test_fallback_relay(agent, sink, nameserver):
         assert "status=sent" in a.deliver(["a@y"], domain).log[-1], domain
     # Not where this host is an exchanger itself.
     assert "5.4.6" in a.deliver(["a@y"], "self.test").log[-1]
+    assert "4.4.4" in a.deliver(["a@y"], "lost.test").log[-1]
 
 
 @pytest.mark.parametrize("relay", ["nosuch.test", "[nosuch.test]", "null.test", "self.test"])
