@@ -128,6 +128,7 @@ _must_use_ enum hosts_status hosts_find(const struct client *c, const struct des
 struct session {
 	struct session *next; /* in the cache */
 	struct stream *s;
+	bool best; /* a host of the best preference */
 	struct net_addr addr;
 	char *host;       /* name as logged */
 	char *where;      /* "name[addr]" */

@@ -46,6 +46,7 @@ static struct session *session_new(int fd, const struct host *h, const struct de
 	net_addr_text(&h->addr, text);
 	s->s = fd < 0 ? NULL : stream_new(fd);
 	s->addr = h->addr;
+	s->best = h->best;
 	s->host = str_dup(h->name);
 	s->line = BUF(REPLY_LINE + 8);
 	s->out = BUF(BUF_MEDIUM);
@@ -331,15 +332,24 @@ static bool lost(struct delivery *d, struct session *s, int e, const char *what)
 	return false;
 }
 
-/* Are we talking to ourselves? */
-static bool is_loop(struct delivery *d, struct session *s, struct str name, const char *how)
+/* Does the server have our own name? */
+static bool is_own_name(struct delivery *d, struct session *s, struct str name, const char *how)
 {
-	if (d->c->lmtp || net_addr_port(&s->addr) != 25 ||
-		!str_ieq(name, str_of(d->c->p.myhostname)))
+	const char *own = d->c->p.myhostname;
+
+	if (d->c->lmtp || net_addr_port(&s->addr) != 25 || !str_ieq(name, str_of(own)))
 		return false;
-	log_warn("host %s %s my own hostname " STR_FMT, s->where_port, how, STR_ARG(name));
-	set_why(d, d->c->p.best_mx_transport[0] != '\0' ? "4.4.6" : "5.4.6",
-		"mail for " STR_FMT " loops back to myself", STR_ARG(d->rq->nexthop));
+	log_warn("host %s %s my own hostname %s", s->where_port, how, own);
+	return true;
+}
+
+/* Are we talking to ourselves? Where a better exchanger exists, waiting for it may help. */
+static bool is_loop(struct delivery *d, struct session *s, struct str name)
+{
+	if (!is_own_name(d, s, name, "replied to HELO/EHLO with"))
+		return false;
+	set_why(d, s->best ? "5.4.6" : "4.4.6", "mail for " STR_FMT " loops back to myself",
+		STR_ARG(d->rq->nexthop));
 	return true;
 }
 
@@ -401,7 +411,7 @@ static bool hello(struct delivery *d, struct session *s, const struct smtp_greet
 			struct smtp_greeting own;
 
 			smtp_greeting_parse(buf_str(&s->reply.text), &own);
-			if (is_loop(d, s, own.name, "replied to HELO/EHLO with"))
+			if (is_loop(d, s, own.name))
 				return false;
 			take_features(d, s);
 			return true;
@@ -434,7 +444,8 @@ static bool greet(struct delivery *d, struct session *s)
 	/* The name is compared after the reply was overwritten. */
 	buf_put(&text, buf_str(&s->reply.text));
 	smtp_greeting_parse(buf_str(&text), &g);
-	ok = !is_loop(d, s, g.name, "greeted me with") && hello(d, s, &g);
+	(void)is_own_name(d, s, g.name, "greeted me with");
+	ok = hello(d, s, &g);
 	buf_done(&text);
 	return ok;
 }

@@ -334,15 +334,15 @@ class Sink:
     STALL = object()
     EHLO = "250-sink.test\r\n250-PIPELINING\r\n250-SIZE\r\n250-DSN\r\n250-ENHANCEDSTATUSCODES\r\n250 8BITMIME"
 
-    def __init__(self, replies=None, lmtp=False):
+    def __init__(self, replies=None, lmtp=False, address="127.0.0.1", port=0):
         self.replies = {"GREETING": "220 sink.test ESMTP", "EHLO": self.EHLO, "LHLO": self.EHLO,
                         "DATA": "354 go", "QUIT": "221 bye", "DOT": "250 2.0.0 Ok: queued as X"}
         self.replies.update(replies or {})
         self.lmtp = lmtp
         self.connections, self.threads = [], []
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server((address, port))
         self.port = self.listener.getsockname()[1]
-        self.nexthop = f"[127.0.0.1]:{self.port}"
+        self.nexthop = f"[{address}]:{self.port}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):

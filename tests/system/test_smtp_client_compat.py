@@ -38,9 +38,10 @@ def pairs():
             a.destroy()
 
 
-def observe(agent, replies, recipients, nexthop=None, lmtp=False, **kw):
+def observe(agent, replies, recipients, nexthop=None, lmtp=False, port=0, **kw):
     """Everything that left the agent, as text."""
-    sinks = [Sink(r, lmtp=lmtp) for r in replies]
+    sinks = [Sink(r, lmtp=lmtp, address=f"127.0.7.{i + 1}" if port else "127.0.0.1", port=port)
+             for i, r in enumerate(replies)]
     try:
         result = agent.deliver(recipients, nexthop or ", ".join(s.nexthop for s in sinks), **kw)
         text = [repr(result)]
@@ -262,6 +263,16 @@ def test_postmaster_transcript(classes):
     finally:
         for a in agents:
             a.destroy()
+
+
+@pytest.mark.parametrize("replies", [
+    {"GREETING": "220 mx.example.test ESMTP"}, {"EHLO": "250-MX.example.test hi\r\n250 SIZE"},
+    {"EHLO": "500 x", "HELO": "250 mx.example.test"}], ids=["greeting", "ehlo", "helo"])
+def test_own_name(pairs, replies):
+    """A server that has our name; looked at on port 25 only."""
+    same(pairs(), replies, port=25)
+    same(pairs(), replies, {}, port=25)
+    same(pairs(), replies)
 
 
 LMTP = {
