@@ -22,6 +22,7 @@ struct route {
 	size_t n, i;
 	size_t sessions; /* for the current destination */
 	bool more_dests; /* another destination follows */
+	bool refused;    /* a host said no for good: no other one is asked */
 };
 
 static bool session_limit_reached(const struct route *r)
@@ -152,9 +153,10 @@ static void try_hosts(struct route *r, const struct destination *to, const struc
 	for (size_t i = 0; i < l->n && d->left > 0 && !session_limit_reached(r); i++) {
 		d->last = !r->more_dests && i + 1 == l->n;
 		try_host(r, to, &l->v[i]);
-		/* A host that says no for good speaks for its destination. */
-		if (d->left > 0 && d->why_hard && !str_eq(d->why.status, STR("5.6.7")))
+		if (d->left > 0 && d->why_hard && !str_eq(d->why.status, STR("5.6.7"))) {
+			r->refused = true;
 			return;
+		}
 	}
 }
 
@@ -206,7 +208,7 @@ static bool try_destination(struct route *r, const struct destination *to)
 	st = hosts_find(d->c, to, d->a, &l, &dsn);
 	if (st == HOSTS_OK) {
 		try_hosts(r, to, &l);
-		return d->left > 0 && !l.is_own;
+		return d->left > 0 && !l.is_own && !r->refused;
 	}
 	d->relay = STR("none");
 	d->reuse_count = 0;
