@@ -112,6 +112,18 @@ static void rcpt_fail(struct delivery *d, struct recipient *r)
 	decide(d, r);
 }
 
+/*
+ * d->why speaks for the recipients that are left. What ended others for good must not stay there, or
+ * it would bounce the rest when no host remains.
+ */
+static void forget_hard(struct delivery *d, const struct dsn *before)
+{
+	if (!d->why_hard)
+		return;
+	d->why = *before;
+	d->why_hard = false;
+}
+
 /* All undecided ones; a soft failure is logged once when another host follows. */
 static void all_fail(struct delivery *d)
 {
@@ -195,13 +207,18 @@ static void said(struct delivery *d, struct session *s, const struct smtp_reply 
 void rcpt_refused(struct delivery *d, struct session *s, struct recipient *r,
 	const struct smtp_reply *reply, const char *command)
 {
+	struct dsn before = d->why;
+
 	said(d, s, reply, command);
 	rcpt_fail(d, r);
+	forget_hard(d, &before);
 }
 
 void some_refused(struct delivery *d, struct session *s, struct recipient **v, size_t n,
 	const struct smtp_reply *reply, const char *command)
 {
+	struct dsn before = d->why;
+
 	said(d, s, reply, command);
 	if (!d->why_hard && !d->last) {
 		log_why(d);
@@ -209,6 +226,7 @@ void some_refused(struct delivery *d, struct session *s, struct recipient **v, s
 	}
 	for (size_t i = 0; i < n; i++)
 		rcpt_fail(d, v[i]);
+	forget_hard(d, &before);
 }
 
 void host_unusable(struct delivery *d)
@@ -226,8 +244,11 @@ void all_refused(struct delivery *d, struct session *s, const struct smtp_reply 
 
 void rcpt_failed(struct delivery *d, struct recipient *r, const char *status, const char *reason)
 {
+	struct dsn before = d->why;
+
 	put_why(d, status[0] == '5', str_of(status), str_of(reason));
 	rcpt_fail(d, r);
+	forget_hard(d, &before);
 }
 
 void all_failed(struct delivery *d, const char *status, const char *fmt, ...)

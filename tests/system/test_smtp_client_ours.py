@@ -305,6 +305,30 @@ def test_dns_preference(agent, sink, nameserver):
     assert r.done and "relay=mx1.two.test[127.0.0.1]" in r.log[-1]
 
 
+@pytest.mark.parametrize("first,second,want", [
+    # The permanent refusal of one recipient must not end another's search, nor bounce it.
+    ({"RCPT": ["250 ok", "450 busy", "550 no"]}, {}, ["sent", "sent", "bounced"]),
+    ({"RCPT": ["250 ok", "450 busy", "550 no"]}, {"RCPT": "451 y"}, ["sent", "deferred", "bounced"]),
+    ({"RCPT": ["550 no", "450 busy", "550 no"]}, None, ["bounced", "deferred", "bounced"]),
+    ({"RCPT": ["550 no", "450 busy", "550 no"]}, {"GREETING": "421 x"}, ["bounced", "deferred", "bounced"]),
+    ({"RCPT": ["550 no", "450 busy", "550 no"]}, {"GREETING": "554 x"}, ["bounced", "deferred", "bounced"]),
+    ({"DOT": "550 spam"}, {}, ["bounced", "bounced", "bounced"]),
+    ({"DOT": "450 busy"}, {}, ["sent", "sent", "sent"]),
+    ({"RCPT": ["250 ok", "450 busy", "250 ok"], "DOT": "550 no"}, {}, ["bounced", "sent", "bounced"]),
+    ({"RCPT": ["250 ok", "450 busy", "250 ok"], "DOT": "550 no"}, {"MAIL": "450 x"}, ["bounced", "deferred", "bounced"]),
+    ({"GREETING": "554 x"}, None, ["deferred", "deferred", "deferred"]),
+])
+def test_dns_next_exchanger(agent, sink, nameserver, first, second, want):
+    s = sink(first)
+    if second is not None:
+        sink(second, address="127.0.0.2", port=s.port)
+    a = agent(conf={"dns_servers": nameserver(ZONE).servers})
+    r = a.deliver(["a@y", "b@y", "c@y"], f"two.test:{s.port}")
+    got = {x.split("to=<")[1][0]: x.split("status=")[1].split()[0] for x in r.log if "status=" in x}
+    assert [got["a"], got["b"], got["c"]] == want
+    assert r.done == ("deferred" not in want)
+
+
 def test_dns_address_limit(agent, nameserver):
     a = agent(conf={"dns_servers": nameserver(ZONE).servers, "smtp_mx_address_limit": "3"})
     r = a.deliver(["a@y"], "many.test:1")
