@@ -161,6 +161,7 @@ struct delivery {
 	bool last;      /* no other host would be tried: soft failures defer */
 	struct dsn why; /* what went wrong last */
 	bool why_hard;
+	bool why_host; /* and it concerns the destination as a whole, not a recipient or the message */
 	bool map_failed; /* a generic table could not be asked */
 	struct timeval setup_done;
 	struct str relay; /* of the session that was used last, "none" */

@@ -20,9 +20,10 @@ struct route {
 	struct delivery *d;
 	struct destination v[MAX_DESTS];
 	size_t n, i;
-	size_t sessions; /* for the current destination */
-	bool more_dests; /* another destination follows */
-	bool refused;    /* a host said no for good: no other one is asked */
+	size_t sessions;       /* for the current destination */
+	bool more_dests;       /* another destination follows */
+	struct net_addr tried; /* by a cached connection to the destination; len 0: none */
+	bool refused;          /* a host said no for good: no other one is asked */
 };
 
 static bool session_limit_reached(const struct route *r)
@@ -119,9 +120,14 @@ static bool try_cached(struct route *r, const struct destination *to, const stru
 
 		if (s == NULL)
 			return false;
+		struct net_addr addr = s->addr;
+
 		s->reuse_count++;
-		if (use_session(r, s, to))
+		if (use_session(r, s, to)) {
+			if (h == NULL)
+				r->tried = addr;
 			return true;
+		}
 	}
 }
 
@@ -144,6 +150,17 @@ static void try_host(struct route *r, const struct destination *to, const struct
 	if (h->best)
 		s->dest = label_of(to);
 	(void)use_session(r, s, to);
+}
+
+/* The host that a cached connection led to has had its say. */
+static void drop_tried(const struct route *r, struct host_list *l)
+{
+	size_t out = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (r->tried.len == 0 || !net_addr_eq(&l->v[i].addr, &r->tried, true))
+			l->v[out++] = l->v[i];
+	l->n = out;
 }
 
 static void try_hosts(struct route *r, const struct destination *to, const struct host_list *l)
@@ -197,16 +214,19 @@ static bool try_destination(struct route *r, const struct destination *to)
 	struct dsn dsn;
 
 	r->sessions = 0;
+	r->tried.len = 0;
 	r->more_dests = true; /* its hosts have not been looked up yet */
 	d->last = false;
 	if (try_cached(r, to, NULL) && d->left == 0)
 		return false;
 	if (to->is_unix) {
-		try_unix(r, to);
+		if (r->tried.len == 0)
+			try_unix(r, to);
 		return d->left > 0;
 	}
 	st = hosts_find(d->c, to, d->a, &l, &dsn);
 	if (st == HOSTS_OK) {
+		drop_tried(r, &l);
 		try_hosts(r, to, &l);
 		return d->left > 0 && !l.is_own && !r->refused;
 	}
@@ -219,6 +239,7 @@ static bool try_destination(struct route *r, const struct destination *to)
 	}
 	d->why = dsn;
 	d->why_hard = st != HOSTS_SOFT;
+	d->why_host = true;
 	if (d->why_hard && blame(d, to)) {
 		d->why.status = STR("4.3.5");
 		d->why_hard = false;

@@ -121,7 +121,7 @@ static void forget_hard(struct delivery *d, const struct dsn *before)
 	if (!d->why_hard)
 		return;
 	d->why = *before;
-	d->why_hard = false;
+	d->why_hard = d->why_host = false;
 }
 
 /* All undecided ones; a soft failure is logged once when another host follows. */
@@ -140,6 +140,7 @@ static void put_why(struct delivery *d, bool hard, struct str status, struct str
 {
 	d->why = (struct dsn){ .status = status, .reason = reason };
 	d->why_hard = hard;
+	d->why_host = false;
 }
 
 void set_why(struct delivery *d, const char *status, const char *fmt, ...)
@@ -152,6 +153,7 @@ void set_why(struct delivery *d, const char *status, const char *fmt, ...)
 		buf_puts(&b, "text too long");
 	va_end(ap);
 	put_why(d, status[0] == '5', arena_str(d->a, str_of(status)), arena_str(d->a, buf_str(&b)));
+	d->why_host = true;
 	buf_done(&b);
 }
 
@@ -194,6 +196,7 @@ void set_why_reply(struct delivery *d, struct session *s, const struct smtp_repl
 		buf_puts(&b, "host said: ");
 	va_end(ap);
 	from_reply(d, s, reply, soft, buf_str(&b), STR_EMPTY);
+	d->why_host = true;
 	buf_done(&b);
 }
 
@@ -288,7 +291,7 @@ void finish(struct delivery *d)
 	if (d->why.status.len == 0)
 		set_why(d, "4.3.0", "server unavailable or unable to receive mail");
 	d->last = true;
-	if (!d->why_hard)
+	if (!d->why_hard && d->why_host)
 		d->rq->hop_status = d->why;
 	all_fail(d);
 }

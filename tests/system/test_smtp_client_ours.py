@@ -106,6 +106,16 @@ def test_cache_stale(agent, sink, rset):
     assert len(s.connections) == 2
 
 
+def test_cached_host_is_not_asked_twice(agent, sink):
+    """A recipient that waits is not tried again at once over a fresh connection to the same host."""
+    a, s = agent(), sink({"RCPT": ["250 ok", "450 busy"]})
+    assert a.deliver(["a@y"], s.nexthop, flags=LOAD_AND_STORE).done
+    r = a.deliver(["b@y"], s.nexthop, flags=LOAD_AND_STORE)
+    assert not r.done and len(s.connections) == 1 and b"".join(s.connections[0]).count(b"RCPT") == 2
+    # It is about the recipient, so the queue manager must not shun the destination.
+    assert r.hop == ("", "")
+
+
 def test_cache_after_refusal(agent, sink):
     a, s = agent(), sink({"RCPT": ["550 no", "250 ok"], "DATA": ["503 no", "354 go"]})
     a.deliver(["a@y"], s.nexthop, flags=LOAD_AND_STORE)
