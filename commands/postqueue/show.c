@@ -262,6 +262,11 @@ static void list_directly(bool json)
 	if (pid < 0)
 		log_fatal("fork: %m");
 	if (pid == 0) {
+		gid_t group = getgid();
+
+		/* With the group of a set-gid program, showq would take nobody's word for its main.cf. */
+		if (setresgid(group, group, group) < 0)
+			log_fatal("setresgid(%u): %m", (unsigned)group);
 		if (dup2(p[1], STDOUT_FILENO) >= 0)
 			(void)execl(buf_cstr(&path), "showq", "-u", "-S", (char *)NULL);
 		log_fatal("execute %s: %m", buf_cstr(&path));

@@ -2,7 +2,10 @@
 """The postfix command: life of a system, directories, warnings, log rotation."""
 
 import os
+import pathlib
+import shutil
 import stat
+import tempfile
 
 import pytest
 
@@ -71,7 +74,13 @@ def test_quick_stop_spares_the_next_checks(system):
     assert not (system.queue / "quick-start").exists()
 
 
-def test_directories(system):
+def test_directories(system, request):
+    # set-permissions makes commands set-group-id: not those that the other scenarios run.
+    own = pathlib.Path(tempfile.mkdtemp(prefix="postroad-test-"))
+    request.addfinalizer(lambda: shutil.rmtree(own))
+    own.chmod(0o755)
+    shutil.copytree(system.commands, own / "sbin", symlinks=True, ignore=shutil.ignore_patterns("*.p"))
+    system.setting(command_directory=own / "sbin")
     assert system.postfix("check")[0] == 0
     have = modes(system)
     want = dict.fromkeys("active bounce corrupt defer deferred flush hold incoming journal private "
@@ -87,6 +96,10 @@ def test_directories(system):
     assert f"warning: group or other writable: {system.config}/main.cf" in text
     system.postfix("set-permissions")
     assert modes(system) == want
+    privileged = os.geteuid() == 0
+    for name in ("postdrop", "postqueue", "postcat"):
+        mode = stat.S_IMODE((own / "sbin" / name).stat().st_mode)
+        assert mode == (0o2755 if privileged and name != "postcat" else 0o755), name
 
 
 def test_settings_that_do_nothing(system):

@@ -219,14 +219,25 @@ def test_postqueue_refusals(system, args, status, text):
     assert (p.returncode, text in p.stderr) == (status, True), p.stderr
 
 
-def test_list_when_down(system):
-    """Root reads the queue itself; others are told."""
+@pytest.mark.parametrize("set_gid", [False, pytest.param(True, marks=pytest.mark.root)])
+def test_list_when_down(system, set_gid, request):
+    """Root reads the queue itself, also through a set-group-id postqueue; others are told."""
     m = system()
+    i = m.inject("s@x.test", ["a@x.test"], queue="hold")
     m.stop()
+    if set_gid:
+        place = pathlib.Path(tempfile.mkdtemp(prefix="postroad-test-"))
+        request.addfinalizer(lambda: shutil.rmtree(place))
+        place.chmod(0o755)
+        shutil.copy(m.commands / "postqueue", place)
+        shutil.chown(place / "postqueue", group="postdrop")
+        (place / "postqueue").chmod(0o2755)
+        m.commands = place
     p = m.run("postqueue", "-p", check=False)
     if os.geteuid() == 0:
         assert p.returncode == 0
         assert "Mail system is down -- accessing queue directly" in p.stderr
+        assert re.search(rf"^{i}! ", p.stdout, re.M), p.stdout
     else:
         assert p.returncode == 69
         assert "Queue report unavailable - mail system is down" in p.stderr
