@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/why.h"
 #include "queue/dir.h"
+#include "queue/journal.h"
 #include "queue/record.h"
 
 struct queue_message;
@@ -25,6 +26,15 @@ struct queue_message;
  */
 _must_use_ int queue_message_open(const struct queue_settings *s, struct str queue_name,
 	struct str queue_id, bool writable, struct queue_message **ret, struct why *why);
+/**
+ * Open a message that lies in the journal (see queue/journal.h): the same handle for readers and for
+ * mark_done; the other marks are refused with -EROFS, and the descriptor is the segment's: not to
+ * be locked or changed.
+ *
+ * @return 0; -ENOENT no such segment; -ESTALE it has another generation now; other errno
+ */
+_must_use_ int queue_message_open_place(const struct journal_place *p, bool writable,
+	struct queue_message **ret, struct why *why);
 /** A handle over an open descriptor (showq, postcat of any file); takes fd. */
 _alloc_ struct queue_message *queue_message_of_fd(int fd);
 /** Close. NULL is accepted. */
