@@ -129,6 +129,7 @@ void journal_removed(struct journal_reader *r, const struct journal_place *p);
  * Write the message to a queue file `queue`/id, marks included. Thread-safe; changes nothing in
  * the journal.
  *
+ * @param e      the message, its place and id
  * @param sync   fsync the file and what names it
  * @return 0; -EEXIST; other negative errno: nothing is left behind
  */
@@ -138,6 +139,7 @@ _must_use_ int journal_settle(const struct queue_settings *q, const struct journ
 void journal_settled(struct journal_reader *r, const struct journal_place *p);
 /** Hold a place's segment, apart from the message being live in it (a request is under way). */
 void journal_hold(struct journal_reader *r, const struct journal_place *p);
+/** End what journal_hold() began. */
 void journal_release(struct journal_reader *r, const struct journal_place *p);
 /**
  * True when the message should be settled soon: its segment is full and others wait for segments.
