@@ -9,7 +9,7 @@
  * the image, R to D (a recipient is done). A reader that finds the CRC wrong tries again with every D
  * of envelope and extracted segment read as R; intake never journals an image with a D of its own.
  *
- * A segment has at most one writer, who holds an exclusive OFD lock on it and appends. Each claim gives the
+ * A segment has at most one writer, who holds an exclusive OFD lock on its first 64 bytes and appends. Each claim gives the
  * segment a new generation (they only grow, over all segments); a record with another generation than
  * the header's is from an earlier life and ends the segment.
  *
@@ -17,6 +17,13 @@
  * is committed, and whether the reader sleeps. Nothing in it is needed after a crash of the machine.
  * The reader (our qmgr) holds a lock on it; without a reader nobody writes to the journal, so a system
  * whose qmgr is Postfix's is one of files.
+ *
+ * Whoever delivers from an image (queue_message_open_place) holds a shared OFD lock on the image's bytes
+ * meanwhile. Agents outlive a qmgr that was killed, so: a segment in which anybody else holds a lock is not
+ * claimed anew or recycled; a replay settles a record only while it holds the image's lock
+ * exclusively, and what it cannot lock it leaves (busy) for journal_retry(). A record that
+ * is settled while requests are under way gets their marks copied to its file by the reader; after a kill
+ * journal_retry() does that: a D of the image becomes one of the file.
  *
  * Ids of journaled messages have, in the place of the inode, JOURNAL_INODE_BASE + generation; (second,
  * microsecond) is unique in a generation, for short ids microsecond alone.
@@ -96,6 +103,7 @@ struct journal_report {
 	size_t known;    /* live records whose message was found as a file: left alone */
 	size_t torn;     /* segments with a broken end */
 	size_t segments; /* looked at */
+	size_t busy;     /* left alone: an agent that outlived the last reader works on it */
 };
 
 /**
@@ -123,6 +131,20 @@ void journal_reader_close(struct journal_reader *r);
  * @return 1; 0 none: and the next commit wakes the trigger; negative errno: a segment is broken
  */
 _must_use_ int journal_next(struct journal_reader *r, struct journal_entry *ret);
+/**
+ * True when an agent that outlived the last reader still works on this message: live and not yet a file, or a file that
+ * must not be taken up before its marks were merged by journal_retry().
+ */
+bool journal_is_busy(const struct journal_reader *r, struct str id);
+/**
+ * Look again at the busy ones: settle or merge those whose agents have gone.
+ *
+ * @param report   settled and known are those of this call, busy what is left
+ * @return 0 or negative errno: tried again by the next call
+ * Blocks: on the disk.
+ */
+_must_use_ int journal_retry(struct journal_reader *r, struct journal_report *report,
+	struct why *why);
 /** The message has left the queue: state byte, not flushed. */
 void journal_removed(struct journal_reader *r, const struct journal_place *p);
 /**

@@ -29,9 +29,10 @@ _must_use_ int queue_message_open(const struct queue_settings *s, struct str que
 /**
  * Open a message that lies in the journal (see queue/journal.h): the same handle for readers and for
  * mark_done; the other marks are refused with -EROFS, and the descriptor is the segment's: not to
- * be locked or changed.
+ * be locked or changed. The image stays locked (shared, see journal.h) until the handle is closed.
  *
- * @return 0; -ENOENT no such segment; -ESTALE it has another generation now; other errno
+ * @return 0; -ENOENT no such segment; -ESTALE it has another generation now, or the record is not live
+ *         any more (removed, or settled: look for the file by its name); other errno
  */
 _must_use_ int queue_message_open_place(const struct journal_place *p, bool writable,
 	struct queue_message **ret, struct why *why);
