@@ -351,5 +351,9 @@ def test_config_directory(place):
     for args in (["-C", str(place.path / "etc")], ["-C", str(place.path / "etc/main.cf")],
                  ["-C", "etc"], ["-C", "etc/main.cf"], ["-C", str(place.path / "nothing")]):
         ours, debian = both(place, *args, "r@x", text=MAIL, config=False)
-        assert ours["status"] == debian["status"], args
+        if os.geteuid() != 0 and "unauthorized configuration directory" in debian["err"]:
+            # A program without privileges serves whom it is told to; the set-group-id postdrop refuses.
+            assert ours["status"] == (75 if "nothing" in args[1] else 0), (args, ours["err"])
+            continue
+        assert ours["status"] == debian["status"], (args, debian["err"])
         assert ours["records"] == debian["records"], args
