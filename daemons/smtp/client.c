@@ -5,10 +5,15 @@
 #include "client.h"
 
 #include <errno.h>
+#include <netdb.h>
 
+#include "base/map.h"
+#include "base/num.h"
 #include "log/log.h"
 #include "net/socket.h"
 #include "service/derive.h"
+#include "service/dns_filter.h"
+#include "service/known_ports.h"
 
 /* Idle connections for each client that the process serves at once. */
 #define CACHE_PER_CLIENT 4
@@ -70,7 +75,7 @@ static void derive_bind(struct client *c, size_t n_inet, int family, struct net_
 	const struct net_addr *one = NULL;
 	size_t n = 0;
 
-	if (ret->len != 0 || c->on_all)
+	if (ret->len != 0 || c->hosts.own_loopback)
 		return;
 	for (size_t i = 0; i < n_inet; i++) {
 		if (c->own[i].sa.sa_family != family)
@@ -90,15 +95,17 @@ static int open_addresses(struct client *c, struct conf *conf, struct why *why)
 
 	if (n < 0)
 		return n;
-	c->families = (unsigned)n;
-	c->on_all = str_ieq(str_of(c->p.inet_interfaces), STR("all"));
+	c->hosts.families = (unsigned)n;
+	/* On all interfaces, the whole of 127/8 is ours. */
+	c->hosts.own_loopback = str_ieq(str_of(c->p.inet_interfaces), STR("all"));
 	n = derive_own_addrs(conf, "inet_interfaces", c->own, MAX_ADDRS, why);
 	if (n < 0)
 		return n;
 	k = derive_own_addrs(conf, "proxy_interfaces", c->own + n, MAX_ADDRS - (size_t)n, why);
 	if (k < 0)
 		return k;
-	c->n_own = (size_t)(n + k);
+	c->hosts.own = c->own;
+	c->hosts.n_own = (size_t)(n + k);
 	k = parse_bind(c->p.bind_address, AF_INET, &c->from4, "bind_address", why);
 	if (k == 0)
 		k = parse_bind(c->p.bind_address6, AF_INET6, &c->from6, "bind_address6", why);
@@ -109,26 +116,6 @@ static int open_addresses(struct client *c, struct conf *conf, struct why *why)
 	return 0;
 }
 
-/* smtp_dns_reply_filter: only IGNORE is an action. */
-static enum dns_filter filter_record(void *ctx, struct str text, struct why *why)
-{
-	struct client *c = ctx;
-	_cleanup_buf_ struct buf v = BUF(BUF_SMALL);
-
-	switch (tables_get(&c->dns_filter, text, false, &v, why)) {
-	case LOOKUP_NONE:
-		return DNS_FILTER_KEEP;
-	case LOOKUP_TEMPFAIL:
-		return DNS_FILTER_TEMPFAIL;
-	case LOOKUP_FOUND:
-		break;
-	}
-	if (str_ieq(str_trim(buf_str(&v)), STR("IGNORE")))
-		return DNS_FILTER_IGNORE;
-	log_warn("unknown DNS filter action: %s", buf_cstr(&v));
-	return DNS_FILTER_TEMPFAIL;
-}
-
 static int open_dns(struct client *c, struct why *why)
 {
 	struct str level = str_of(c->p.dns_support_level);
@@ -137,19 +124,87 @@ static int open_dns(struct client *c, struct why *why)
 		.defnames = has_word(c->p.dns_resolver_options, STR("res_defnames")),
 		.dnsrch = has_word(c->p.dns_resolver_options, STR("res_dnsrch")),
 		.trust_ad = str_ieq(level, STR("dnssec")),
-		.filter = c->dns_filter.n > 0 ? filter_record : NULL,
-		.filter_ctx = c,
+		.probe = c->p.dnssec_probe,
 		.notes = &log_notes,
 	};
 
 	if (level.len > 0 && !str_ieq(level, STR("enabled")) && !s.trust_ad &&
 		!str_ieq(level, STR("disabled")))
 		return why_set(why, -EINVAL, "bad dns_support_level: %s", level.ptr);
-	c->use_dns = level.len > 0 ? !str_ieq(level, STR("disabled")) : !c->p.disable_dns_lookups;
-	c->use_native = !c->use_dns || has_word(c->p.host_lookup, STR("native"));
-	if (c->use_dns && !has_word(c->p.host_lookup, STR("dns")) && !c->use_native)
+	c->destinations.use_dns = level.len > 0 ? !str_ieq(level, STR("disabled"))
+						: !c->p.disable_dns_lookups;
+	/* Exchangers come from the DNS in any case. */
+	c->hosts.use_dns = c->destinations.use_dns && has_word(c->p.host_lookup, STR("dns"));
+	c->hosts.use_native = !c->destinations.use_dns || has_word(c->p.host_lookup, STR("native"));
+	if (!c->hosts.use_dns && !c->hosts.use_native)
 		return why_set(why, -EINVAL, "bad host_lookup: %s", c->p.host_lookup);
-	return dns_new(&s, &c->dns, why);
+	dns_filter_use(&s, &c->dns_filter);
+	return dns_new(&s, &c->hosts.dns, why);
+}
+
+/* How hosts are found and put in order. */
+static void fill_hosts(struct client *c)
+{
+	const struct client_params *p = &c->p;
+	struct dns_hosts_settings *h = &c->hosts;
+	struct str pref = str_of(p->address_preference);
+
+	h->ignore_mx_error = p->ignore_mx_lookup_error;
+	h->defer_no_mx_address = p->defer_if_no_mx_address_found;
+	h->srv_fallback = p->allow_srv_lookup_fallback;
+	h->ignore_srv_error = p->ignore_srv_lookup_error;
+	h->cname_is_name = p->cname_overrides_servername;
+	h->randomize = p->randomize_addresses;
+	h->balance = p->balance_inet_protocols;
+	h->prefer = str_ieq(pref, STR("ipv4"))   ? DNS_PREFER_IPV4
+		    : str_ieq(pref, STR("ipv6")) ? DNS_PREFER_IPV6
+						 : DNS_PREFER_ANY;
+	h->max = (size_t)p->mx_address_limit;
+	h->notes = &log_notes;
+}
+
+/* Names of TCP services, for ports given by name; read before the jail. */
+static void services_load(struct client *c)
+{
+	struct servent se, *found = NULL;
+	char buf[4096];
+
+	c->services = map_new(NULL);
+	setservent(1);
+	while (getservent_r(&se, buf, sizeof(buf), &found) == 0 && found != NULL) {
+		void *port = (void *)(uintptr_t)ntohs((uint16_t)se.s_port);
+
+		if (strcmp(se.s_proto, "tcp") != 0)
+			continue;
+		map_set(c->services, str_of(se.s_name), port);
+		for (char **alias = se.s_aliases; *alias != NULL; alias++)
+			map_set(c->services, str_of(*alias), port);
+	}
+	endservent();
+}
+
+static uint16_t service_port(void *ctx, struct str name)
+{
+	const struct client *c = ctx;
+	struct str known = known_port(str_of(c->p.known_tcp_ports), name);
+	uint64_t n;
+
+	if (num_u64(known, 65535, &n) == 0)
+		return (uint16_t)n;
+	return (uint16_t)(uintptr_t)map_get(c->services, known);
+}
+
+static void fill_destinations(struct client *c)
+{
+	services_load(c);
+	c->destinations = (struct smtp_destination_settings){
+		.lmtp = c->lmtp,
+		.use_dns = c->destinations.use_dns,
+		.port = c->p.tcp_port,
+		.srv_services = c->p.use_srv_lookup,
+		.service = service_port,
+		.ctx = c,
+	};
 }
 
 struct table_row {
@@ -238,7 +293,8 @@ int client_setup(struct client *c, struct service_ctx *ctx, struct why *why)
 		if (e == 0)
 			e = router_new(&c->router_conf.s, &c->router, why);
 	}
-	services_load(c);
+	fill_hosts(c);
+	fill_destinations(c);
 	if (e == 0)
 		c->cache = cache_new((size_t)ctx->clients * CACHE_PER_CLIENT);
 	return e;

@@ -2,8 +2,8 @@
 /*
  * client.h — what the parts of smtp(8) share.
  *
- * The life of a request (deliver.c): for each destination of the next hop (destination.c), find the
- * addresses (hosts.c), take a connection from the cache (cache.c) or make one (connect.c), and do one
+ * The life of a request (deliver.c): for each destination of the next hop (smtp/destination.h), find
+ * the addresses (dns/hosts.h), take a connection from the cache (cache.c) or make one (connect.c), and do one
  * mail transaction on it (transfer.c, content.c). Recipients that fail softly go on to the next host;
  * at the last one they are deferred. fail.c turns errors into reports.
  *
@@ -14,16 +14,17 @@
 
 #include "base/text.h"
 #include "delivery/request.h"
-#include "dns/dns.h"
+#include "dns/hosts.h"
 #include "mime/mime.h"
 #include "params.h"
 #include "service/agent.h"
 #include "service/router_settings.h"
 #include "smtp/client_ehlo.h"
 #include "smtp/client_tx.h"
+#include "smtp/destination.h"
 #include "smtp/reply.h"
 
-/* Most addresses of a host or a destination that are looked at. */
+/* Most addresses of our own. */
 #define MAX_ADDRS 256
 
 /** flags= of master.cf. */
@@ -44,19 +45,16 @@ struct tls_rule {
 struct client {
 	struct client_params p;
 	bool lmtp;
-	unsigned flags;    /* enum client_flags */
-	unsigned families; /* enum net_families */
-	bool use_dns, use_native;
+	unsigned flags; /* enum client_flags */
+	struct smtp_destination_settings destinations;
+	struct dns_hosts_settings hosts;
 	bool probe_data;
 	bool notify_protocol;
-	bool on_all;                    /* inet_interfaces = all: the whole of 127/8 is ours */
 	struct net_addr own[MAX_ADDRS]; /* inet_interfaces and proxy_interfaces */
-	size_t n_own;
-	struct net_addr from4, from6; /* len 0: not bound */
+	struct net_addr from4, from6;   /* len 0: not bound */
 	struct agent agent;
 	struct router_conf router_conf;
 	struct router *router; /* NULL without generic maps */
-	struct dns *dns;
 	struct tables ehlo_maps, pix_maps, generic, header_checks, mime_header_checks;
 	struct tables nested_header_checks, body_checks, reply_filter, dns_filter;
 	struct tables tls_policy, sasl_passwords;
@@ -74,54 +72,6 @@ _must_use_ int client_setup(struct client *c, struct service_ctx *ctx, struct wh
 _must_use_ int policy_open(struct client *c, const struct table_settings *ts, struct why *why);
 /** A table that changed, or NULL. */
 const char *client_changed(const struct client *c);
-
-/* ---- destination.c ---- */
-
-struct destination {
-	struct str text; /* as given */
-	struct str name; /* domain, host or path */
-	struct str srv;  /* name of the service, when SRV records are to be asked */
-	uint16_t port;   /* host byte order */
-	bool is_unix;
-	bool mx;          /* look for mail exchangers */
-	bool is_fallback; /* from fallback_relay */
-};
-
-/** Read the names of TCP services, for ports given by name. */
-void services_load(struct client *c);
-/**
- * Split "domain, [host]:port unix:/path" into destinations, at most `max`.
- *
- * @return how many; -EINVAL with why
- */
-_must_use_ int destinations_parse(const struct client *c, struct str list, struct destination *ret,
-	size_t max, struct why *why);
-
-/* ---- hosts.c ---- */
-
-struct host {
-	struct net_addr addr;
-	struct str name;
-	uint16_t pref;
-	bool best; /* of the best preference */
-};
-
-struct host_list {
-	struct host *v;
-	size_t n;
-	bool is_own; /* we are among the mail exchangers: no fallback relay */
-};
-
-enum hosts_status {
-	HOSTS_OK,
-	HOSTS_SOFT, /* try again later; dsn filled */
-	HOSTS_HARD, /* dsn filled */
-	HOSTS_LOOP, /* we are the best mail exchanger; dsn filled */
-};
-
-/** Find the addresses of a destination, best first. Blocks on DNS. */
-_must_use_ enum hosts_status hosts_find(const struct client *c, const struct destination *d,
-	struct arena *a, struct host_list *ret, struct dsn *ret_dsn);
 
 /* ---- session: connect.c ---- */
 
@@ -162,6 +112,7 @@ struct delivery {
 	struct dsn why; /* what went wrong last */
 	bool why_hard;
 	bool why_host; /* and it concerns the destination as a whole, not a recipient or the message */
+	bool talked;     /* some host said "later" in a transaction: the destination is not dead */
 	bool map_failed; /* a generic table could not be asked */
 	struct timeval setup_done;
 	struct str relay; /* of the session that was used last, "none" */
@@ -169,8 +120,8 @@ struct delivery {
 };
 
 /** Connect and greet; on failure NULL with d->why set and, where documented, logged. connect.c */
-struct session *session_open(struct delivery *d, const struct host *h,
-	const struct destination *to);
+struct session *session_open(struct delivery *d, const struct dns_host *h,
+	const struct smtp_destination *to);
 /**
  * Read one reply into s->reply.
  *
@@ -269,7 +220,7 @@ void pass_all(struct delivery *d, struct str transport);
  * What asks for TLS or SASL, which this build cannot do, is deferred.
  * @return true; false with d->why set
  */
-bool policy_allows(struct delivery *d, const struct destination *to, struct str host);
+bool policy_allows(struct delivery *d, const struct smtp_destination *to, struct str host);
 
 /* ---- notice.c ---- */
 

@@ -37,7 +37,8 @@ void session_free(struct session *s)
 	free(s);
 }
 
-static struct session *session_new(int fd, const struct host *h, const struct destination *to)
+static struct session *session_new(int fd, const struct dns_host *h,
+	const struct smtp_destination *to)
 {
 	struct session *s = mem_new(struct session);
 	struct buf b = BUF(BUF_SMALL);
@@ -226,7 +227,8 @@ static void connect_failed(struct delivery *d, const struct session *s, int err)
 		log_info(STR_FMT, STR_ARG(d->why.reason));
 }
 
-static int do_connect(struct delivery *d, const struct host *h, const struct destination *to)
+static int do_connect(struct delivery *d, const struct dns_host *h,
+	const struct smtp_destination *to)
 {
 	const struct client *c = d->c;
 	const struct net_addr *from = NULL;
@@ -450,7 +452,8 @@ static bool greet(struct delivery *d, struct session *s)
 	return ok;
 }
 
-struct session *session_open(struct delivery *d, const struct host *h, const struct destination *to)
+struct session *session_open(struct delivery *d, const struct dns_host *h,
+	const struct smtp_destination *to)
 {
 	struct session *s = session_new(-1, h, to);
 	int fd = do_connect(d, h, to);

@@ -15,10 +15,12 @@
 
 /* Destinations of one next hop, fallback relays included. */
 #define MAX_DESTS 50
+/* Where servers of our own would be met. */
+#define SMTP_PORT 25
 
 struct route {
 	struct delivery *d;
-	struct destination v[MAX_DESTS];
+	struct smtp_destination v[MAX_DESTS];
 	size_t n, i;
 	size_t sessions;       /* for the current destination */
 	bool more_dests;       /* another destination follows */
@@ -34,7 +36,7 @@ static bool session_limit_reached(const struct route *r)
 }
 
 /* "domain:port" in lower case; sessions to any of its best hosts may serve it. */
-static char *label_of(const struct destination *to)
+static char *label_of(const struct smtp_destination *to)
 {
 	struct buf b = BUF(BUF_SMALL);
 
@@ -44,7 +46,7 @@ static char *label_of(const struct destination *to)
 	return buf_take(&b);
 }
 
-static bool in_list(const struct client *c, const struct destination *to)
+static bool in_list(const struct client *c, const struct smtp_destination *to)
 {
 	struct why why = { 0 };
 	struct str name = to->name;
@@ -63,7 +65,7 @@ static bool in_list(const struct client *c, const struct destination *to)
 	return false;
 }
 
-static bool may_cache(const struct delivery *d, const struct destination *to, int flag)
+static bool may_cache(const struct delivery *d, const struct smtp_destination *to, int flag)
 {
 	if (d->rq->flags & (REQUEST_MTA_VRFY | REQUEST_USR_VRFY))
 		return false;
@@ -73,7 +75,7 @@ static bool may_cache(const struct delivery *d, const struct destination *to, in
 }
 
 static bool may_keep(const struct delivery *d, const struct session *s,
-	const struct destination *to)
+	const struct smtp_destination *to)
 {
 	int64_t max = d->c->p.connection_reuse_count_limit;
 
@@ -82,7 +84,7 @@ static bool may_keep(const struct delivery *d, const struct session *s,
 }
 
 /* Use a session for what is left; it is cached or closed afterwards. false: it was stale. */
-static bool use_session(struct route *r, struct session *s, const struct destination *to)
+static bool use_session(struct route *r, struct session *s, const struct smtp_destination *to)
 {
 	struct delivery *d = r->d;
 	int64_t max = d->c->p.mx_session_limit;
@@ -108,7 +110,7 @@ static bool use_session(struct route *r, struct session *s, const struct destina
 }
 
 /* Idle connections first; false when there is none that works. */
-static bool try_cached(struct route *r, const struct destination *to, const struct host *h)
+static bool try_cached(struct route *r, const struct smtp_destination *to, const struct dns_host *h)
 {
 	struct delivery *d = r->d;
 	_cleanup_free_ char *label = h == NULL ? label_of(to) : NULL;
@@ -132,7 +134,7 @@ static bool try_cached(struct route *r, const struct destination *to, const stru
 }
 
 /* One address. */
-static void try_host(struct route *r, const struct destination *to, const struct host *h)
+static void try_host(struct route *r, const struct smtp_destination *to, const struct dns_host *h)
 {
 	struct delivery *d = r->d;
 	struct session *s;
@@ -153,7 +155,7 @@ static void try_host(struct route *r, const struct destination *to, const struct
 }
 
 /* The host that a cached connection led to has had its say. */
-static void drop_tried(const struct route *r, struct host_list *l)
+static void drop_tried(const struct route *r, struct dns_hosts *l)
 {
 	size_t out = 0;
 
@@ -163,7 +165,7 @@ static void drop_tried(const struct route *r, struct host_list *l)
 	l->n = out;
 }
 
-static void try_hosts(struct route *r, const struct destination *to, const struct host_list *l)
+static void try_hosts(struct route *r, const struct smtp_destination *to, const struct dns_hosts *l)
 {
 	struct delivery *d = r->d;
 	r->more_dests = r->i + 1 < r->n && !l->is_own;
@@ -177,10 +179,10 @@ static void try_hosts(struct route *r, const struct destination *to, const struc
 	}
 }
 
-static void try_unix(struct route *r, const struct destination *to)
+static void try_unix(struct route *r, const struct smtp_destination *to)
 {
 	struct delivery *d = r->d;
-	struct host h = { .name = str_of(d->c->p.myhostname), .best = true };
+	struct dns_host h = { .name = str_of(d->c->p.myhostname), .best = true };
 
 	h.addr.un.sun_family = AF_UNIX;
 	h.addr.len = sizeof(h.addr.un);
@@ -192,7 +194,7 @@ static void try_unix(struct route *r, const struct destination *to)
 }
 
 /* A relay that does not exist is our own mistake, not the sender's: true when it is one. */
-static bool blame(const struct delivery *d, const struct destination *to)
+static bool blame(const struct delivery *d, const struct smtp_destination *to)
 {
 	const struct client *c = d->c;
 
@@ -206,12 +208,18 @@ static bool blame(const struct delivery *d, const struct destination *to)
 }
 
 /* false: no further destination is to be tried. */
-static bool try_destination(struct route *r, const struct destination *to)
+static bool try_destination(struct route *r, const struct smtp_destination *to)
 {
 	struct delivery *d = r->d;
-	struct host_list l = { 0 };
-	enum hosts_status st;
-	struct dsn dsn;
+	const struct client *c = d->c;
+	struct dns_target target = { .name = to->name,
+		.srv = to->srv,
+		.port = to->port,
+		.mx = to->mx,
+		.loops = !c->lmtp && to->port == SMTP_PORT };
+	struct dns_hosts_error error;
+	enum dns_hosts_status st;
+	struct dns_hosts l;
 
 	r->sessions = 0;
 	r->tried.len = 0;
@@ -224,8 +232,8 @@ static bool try_destination(struct route *r, const struct destination *to)
 			try_unix(r, to);
 		return d->left > 0;
 	}
-	st = hosts_find(d->c, to, d->a, &l, &dsn);
-	if (st == HOSTS_OK) {
+	st = dns_hosts_find(&c->hosts, &target, d->a, &l, &error);
+	if (st == DNS_HOSTS_OK) {
 		drop_tried(r, &l);
 		try_hosts(r, to, &l);
 		return d->left > 0 && !l.is_own && !r->refused;
@@ -233,24 +241,24 @@ static bool try_destination(struct route *r, const struct destination *to)
 	d->relay = STR("none");
 	d->reuse_count = 0;
 	d->setup_done = msg_stats_now();
-	if (st == HOSTS_LOOP && d->c->p.best_mx_transport[0] != '\0') {
-		pass_all(d, str_of(d->c->p.best_mx_transport));
+	if (st == DNS_HOSTS_LOOP && c->p.best_mx_transport[0] != '\0') {
+		pass_all(d, str_of(c->p.best_mx_transport));
 		return false;
 	}
-	d->why = dsn;
-	d->why_hard = st != HOSTS_SOFT;
+	d->why = (struct dsn){ .status = error.status, .reason = error.reason };
+	d->why_hard = st != DNS_HOSTS_SOFT;
 	d->why_host = true;
 	if (d->why_hard && blame(d, to)) {
 		d->why.status = STR("4.3.5");
 		d->why_hard = false;
 	}
-	return st != HOSTS_LOOP && !l.is_own;
+	return st != DNS_HOSTS_LOOP && !l.is_own;
 }
 
 static int plan_route(struct route *r, struct why *why)
 {
 	const struct client *c = r->d->c;
-	int n = destinations_parse(c, r->d->rq->nexthop, r->v, MAX_DESTS, why);
+	int n = smtp_destinations_parse(&c->destinations, r->d->rq->nexthop, r->v, MAX_DESTS, why);
 	int k;
 
 	if (n < 0)
@@ -258,8 +266,8 @@ static int plan_route(struct route *r, struct why *why)
 	if (n == 0)
 		return why_set(why, -EINVAL, "empty destination");
 	r->n = (size_t)n;
-	k = destinations_parse(c, str_of(c->p.fallback_relay), r->v + n, MAX_DESTS - (size_t)n,
-		why);
+	k = smtp_destinations_parse(&c->destinations, str_of(c->p.fallback_relay), r->v + n,
+		MAX_DESTS - (size_t)n, why);
 	if (k < 0)
 		return k;
 	for (int i = 0; i < k; i++)
@@ -290,7 +298,7 @@ int client_deliver(const struct client *c, struct delivery_request *rq, struct a
 	for (size_t i = 0; i < rq->n_rcpt; i++)
 		rq->rcpt[i].status = 0;
 	d.left = rq->n_rcpt;
-	if (c->families == 0) {
+	if (c->hosts.families == 0) {
 		set_why(&d, "4.3.5", "all network protocols are disabled");
 	} else if (plan_route(r, &why) < 0) {
 		log_warn(STR_FMT ": %s", STR_ARG(rq->queue_id), why.text);

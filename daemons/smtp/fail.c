@@ -205,6 +205,7 @@ static void said(struct delivery *d, struct session *s, const struct smtp_reply 
 {
 	from_reply(d, s, reply, false, arena_fmt(d->a, "host %s said: ", s->where),
 		arena_fmt(d->a, " (in reply to %s)", command));
+	d->talked = d->talked || (!d->why_hard && reply->code != 421);
 }
 
 void rcpt_refused(struct delivery *d, struct session *s, struct recipient *r,
@@ -279,7 +280,7 @@ void session_lost(struct delivery *d, struct session *s, int err, const char *wh
 	else
 		set_why(d, "4.4.2", "lost connection with %s while %s", s->where, what);
 	/* The destination as a whole is to be left alone for a while. */
-	if (d->last)
+	if (d->last && !d->talked)
 		d->rq->hop_status = d->why;
 	all_fail(d);
 }
@@ -291,7 +292,7 @@ void finish(struct delivery *d)
 	if (d->why.status.len == 0)
 		set_why(d, "4.3.0", "server unavailable or unable to receive mail");
 	d->last = true;
-	if (!d->why_hard && d->why_host)
+	if (!d->why_hard && d->why_host && !d->talked)
 		d->rq->hop_status = d->why;
 	all_fail(d);
 }

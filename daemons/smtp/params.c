@@ -108,7 +108,7 @@
 		S("cleanup_service_name", cleanup_service_name), S("relayhost", relayhost), \
 		S("myhostname", myhostname), S("best_mx_transport", best_mx_transport),     \
 		S("inet_interfaces", inet_interfaces), S("dns_servers", dns_servers),       \
-		S("known_tcp_ports", known_tcp_ports),                                      \
+		S("dnssec_probe", dnssec_probe), S("known_tcp_ports", known_tcp_ports),     \
 		B("ignore_mx_lookup_error", ignore_mx_lookup_error),                        \
 		B("disable_dns_lookups", disable_dns_lookups),                              \
 		B("disable_mime_output_conversion", disable_mime_output_conversion),        \

@@ -33,7 +33,7 @@ struct client_params {
 	bool always_send_ehlo, never_send_ehlo, assume_final;
 	/* Of the system. */
 	const char *relayhost, *myhostname, *best_mx_transport, *inet_interfaces, *dns_servers,
-		*known_tcp_ports;
+		*dnssec_probe, *known_tcp_ports;
 	const char *notify_classes, *error_notice_recipient, *double_bounce_sender, *mail_name;
 	const char *cleanup_service_name;
 	const char *use_srv_lookup;

@@ -80,7 +80,8 @@ static enum lookup ask_table(const struct table *t, struct str domain, struct bu
 }
 
 /* Does the policy for this destination put up with plaintext? */
-static bool requiretls_allows(struct delivery *d, const struct destination *to, struct str host)
+static bool requiretls_allows(struct delivery *d, const struct smtp_destination *to,
+	struct str host)
 {
 	const struct client *c = d->c;
 	_cleanup_buf_ struct buf action = BUF(BUF_SMALL);
@@ -122,8 +123,8 @@ static bool is_optional(struct str level)
 }
 
 /* The level that the policy table has for a next hop: the key as given, then parent domains. */
-static enum lookup find_level(const struct client *c, const struct destination *to, struct buf *ret,
-	struct why *why)
+static enum lookup find_level(const struct client *c, const struct smtp_destination *to,
+	struct buf *ret, struct why *why)
 {
 	struct str key = to->text;
 	enum lookup l;
@@ -142,7 +143,7 @@ static enum lookup find_level(const struct client *c, const struct destination *
 	}
 }
 
-static bool tls_allows(struct delivery *d, const struct destination *to, struct str host)
+static bool tls_allows(struct delivery *d, const struct smtp_destination *to, struct str host)
 {
 	const struct client_params *p = &d->c->p;
 	_cleanup_buf_ struct buf v = BUF(BUF_SMALL);
@@ -183,7 +184,7 @@ static bool tls_allows(struct delivery *d, const struct destination *to, struct 
 }
 
 /* Is there a password for this peer? Keys: sender, host, next hop. */
-static bool sasl_allows(struct delivery *d, const struct destination *to, struct str host)
+static bool sasl_allows(struct delivery *d, const struct smtp_destination *to, struct str host)
 {
 	const struct client *c = d->c;
 	struct str keys[] = { d->rq->sender, host, to->text };
@@ -217,7 +218,7 @@ static bool sasl_allows(struct delivery *d, const struct destination *to, struct
 	return true;
 }
 
-bool policy_allows(struct delivery *d, const struct destination *to, struct str host)
+bool policy_allows(struct delivery *d, const struct smtp_destination *to, struct str host)
 {
 	return requiretls_allows(d, to, host) && tls_allows(d, to, host) &&
 	       sasl_allows(d, to, host);

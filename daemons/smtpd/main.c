@@ -43,6 +43,7 @@ static const struct conf_var vars[] = {
 	CV_STR(C, notify_classes),
 	CV_STR(C, error_notice_recipient),
 	CV_STR(C, dns_servers),
+	CV_STR(C, smtpd_dns_reply_filter),
 	CV_STR(C, mail_owner),
 	CV_STR(C, parent_domain_matches_subdomains),
 	CV_STR(C, smtpd_tls_security_level),

@@ -9,6 +9,7 @@
 #include "conf/master_cf.h"
 #include "net/socket.h"
 #include "service/derive.h"
+#include "service/dns_filter.h"
 #include "service/intake_settings.h"
 #include "service/table_settings.h"
 #include "smtpd.h"
@@ -270,13 +271,18 @@ static int make_access(struct smtpd *p, struct why *why)
 
 static int make_router(struct smtpd *p, struct why *why)
 {
-	struct dns_settings dns = { .servers = p->c.dns_servers };
+	struct dns_settings dns = { .servers = p->c.dns_servers, .notes = &log_notes };
 	int r = router_settings_from_conf(p->conf, &log_notes, &p->rc, why);
 
 	if (r == 0)
 		r = router_new(&p->rc.s, &p->router, why);
 	if (r == 0)
-		r = dns_new(&dns, &p->dns, why);
+		r = tables_open(&p->rc.tables, "smtpd_dns_reply_filter",
+			str_of(p->c.smtpd_dns_reply_filter), TABLE_FOLD_FIX, &p->dns_filter, why);
+	if (r < 0)
+		return r;
+	dns_filter_use(&dns, &p->dns_filter);
+	r = dns_new(&dns, &p->dns, why);
 	if (r == 0)
 		r = derive_families(p->conf, why);
 	if (r < 0)
@@ -407,7 +413,7 @@ const char *smtpd_pre_accept(struct service_ctx *ctx)
 	const struct match_list *lists[] = { p->noop, p->forbidden, p->event_exceptions,
 		p->xclient_hosts, p->xforward_hosts, p->verp_hosts, p->bare_exclusions };
 	const struct tables *tables[] = { &p->ehlo_maps, &p->command_filter, &p->footer_maps,
-		&p->reject_filter };
+		&p->reject_filter, &p->dns_filter };
 	const char *name = access_changed(p->access);
 
 	if (name == NULL)

@@ -37,7 +37,7 @@ struct smtpd_conf {
 	const char *cleanup_service_name, *flush_service_name;
 	const char *address_verify_sender, *double_bounce_sender, *default_verp_delimiters;
 	const char *verp_delimiter_filter, *notify_classes, *error_notice_recipient;
-	const char *dns_servers, *mail_owner;
+	const char *dns_servers, *smtpd_dns_reply_filter, *mail_owner;
 	const char *smtpd_tls_security_level, *smtpd_milters, *smtpd_milter_maps,
 		*smtpd_proxy_filter;
 	const char *smtpd_upstream_proxy_protocol, *parent_domain_matches_subdomains;
@@ -118,7 +118,7 @@ struct smtpd {
 	struct match_list *noop, *forbidden, *event_exceptions, *xclient_hosts, *xforward_hosts,
 		*verp_hosts;
 	struct match_list *bare_exclusions;
-	struct tables ehlo_maps, command_filter, footer_maps, reject_filter;
+	struct tables ehlo_maps, command_filter, footer_maps, reject_filter, dns_filter;
 	struct ipc_client *anvil; /* NULL: no limits */
 	unsigned ehlo_discard, overrides, notify, families;
 	enum bare_mode bare;

@@ -35,7 +35,9 @@ struct dns {
 	usec_t next_check; /* when to look at resolv.conf again */
 	struct timespec file_time;
 	ino_t file_ino;
-	unsigned turn; /* for rotate */
+	unsigned turn;    /* for rotate */
+	bool seen_secure; /* some answer was validated */
+	bool probed;
 };
 
 /** Parse a list of servers "[addr]:port, addr, ...": 0 or -EINVAL. */

@@ -80,6 +80,7 @@ struct dns_settings {
 		*servers; /* dns_servers: "[127.0.0.1]:5353, ..." replaces resolv.conf; "" system */
 	bool defnames, dnsrch; /* res_defnames, res_dnsrch of smtp_dns_resolver_options */
 	bool trust_ad;         /* ask for and believe the AD bit: smtp_dns_support_level = dnssec */
+	const char *probe;     /* dnssec_probe, "ns:."; NULL or "": none. Asked once, with notes */
 	dns_filter_fn filter;  /* NULL none; called from any thread */
 	void *filter_ctx;
 	const struct notes *notes; /* malformed and numeric names in records; NULL none */

@@ -68,9 +68,11 @@ static enum dns_status filter(struct job *j, struct str name)
 		dns_rr_text(&text, *p);
 		verdict = j->dns->set.filter(j->dns->set.filter_ctx, buf_str(&text), j->why);
 		if (verdict == DNS_FILTER_TEMPFAIL) {
+			note(j->dns->set.notes, NOTE_WARN, "%s",
+				j->why == NULL ? "DNS reply filter" : j->why->text);
 			(void)why_set(j->why, 0,
 				"Error looking up name=" STR_FMT
-				" type=%s: Invalid DNS reply filter syntax or lookup error",
+				" type=%s: Invalid DNS reply filter syntax",
 				STR_ARG(name), dns_type_name(j->type));
 			buf_done(&text);
 			return DNS_TEMPFAIL;
@@ -92,11 +94,20 @@ static enum dns_status filter(struct job *j, struct str name)
 	return DNS_POLICY;
 }
 
+/* "." says that there is no mail service, whatever else stands beside it (RFC 7505). */
+static bool has_null_mx(const struct dns_packet *p)
+{
+	for (const struct dns_rr *rr = p->rr; rr != NULL; rr = rr->next)
+		if (rr->target.len == 0)
+			return true;
+	return false;
+}
+
 static enum dns_status have_records(struct job *j, struct str name, const struct dns_packet *p)
 {
 	j->answer->rr = p->rr;
 	j->answer->n = p->n;
-	if (j->type == DNS_MX && p->n == 1 && p->rr->target.len == 0) {
+	if (j->type == DNS_MX && has_null_mx(p)) {
 		(void)why_set(j->why, 0, "Domain " STR_FMT " does not accept mail (nullMX)",
 			STR_ARG(name));
 		return DNS_NULLMX;
@@ -136,7 +147,7 @@ static enum dns_status ask(struct job *j, struct str name)
 		if (p.dropped)
 			return no_answer(j, name, -EBADMSG);
 		if (p.cname.len == 0 || p.negative)
-			return name_error(j, name, DNS_NODATA,
+			return name_error(j, p.cname.len > 0 ? p.cname : q.name, DNS_NODATA,
 				"Host found but no data record of requested type");
 		q.name = p.cname;
 	}
@@ -195,6 +206,63 @@ static enum dns_status search(struct job *j, struct str name)
 	return first && n == 0 ? status : ask(j, name);
 }
 
+/* Is this the first answer that was not validated, after none that was? */
+static bool is_probe_due(struct dns *d, bool secure)
+{
+	bool due;
+
+	(void)pthread_mutex_lock(&d->lock);
+	d->seen_secure = d->seen_secure || secure;
+	due = !d->seen_secure && !d->probed;
+	if (due)
+		d->probed = true;
+	(void)pthread_mutex_unlock(&d->lock);
+	return due;
+}
+
+static bool parse_probe(struct str text, struct dns_question *q)
+{
+	static const enum dns_type types[] = { DNS_NS, DNS_A, DNS_AAAA, DNS_MX, DNS_SOA, DNS_TXT,
+		DNS_SRV, DNS_TLSA, DNS_PTR, DNS_CNAME };
+	ptrdiff_t colon = str_chr(text, ':');
+
+	if (colon < 0)
+		return false;
+	q->name = str_skip(text, (size_t)colon + 1);
+	if (str_ends(q->name, STR(".")))
+		q->name.len--;
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		q->type = types[i];
+		if (str_ieq(str_of(dns_type_name(types[i])), str_head(text, (size_t)colon)))
+			return true;
+	}
+	return false;
+}
+
+/* Validation was asked for and did not happen: is it to be had at all? Said once. */
+static void probe(const struct job *j)
+{
+	const char *text = j->dns->set.probe;
+	const struct notes *notes = j->dns->set.notes;
+	struct dns_question q;
+	struct dns_packet p;
+	int r;
+
+	if (!parse_probe(str_of(text), &q)) {
+		note(notes, NOTE_WARN, "ignoring bad dnssec_probe value: %s", text);
+		return;
+	}
+	r = dns_exchange(j->config, &q, DNS_QUERY_EDNS | DNS_QUERY_DNSSEC, j->turn, notes, j->arena,
+		&p);
+	if (r == 0 && p.ad)
+		return;
+	note(notes, NOTE_WARN, "DNSSEC validation may be unavailable");
+	note(notes, NOTE_WARN,
+		r < 0 ? "reason: dnssec_probe '%s' received no response"
+		      : "reason: dnssec_probe '%s' received a response that is not DNSSEC validated",
+		text);
+}
+
 enum dns_status dns_lookup(struct dns *d, struct str name, enum dns_type type, struct arena *a,
 	struct dns_answer *ret, struct why *why)
 {
@@ -214,6 +282,9 @@ enum dns_status dns_lookup(struct dns *d, struct str name, enum dns_type type, s
 		return no_answer(&j, name, -EINVAL);
 	j.config = c = dns_config_get(d, &j.turn);
 	status = absolute ? ask(&j, ascii) : search(&j, ascii);
+	if (d->set.trust_ad && d->set.probe != NULL && d->set.probe[0] != '\0' &&
+		is_probe_due(d, ret->secure))
+		probe(&j);
 	dns_config_put(d, c);
 	return status;
 }

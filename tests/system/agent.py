@@ -7,6 +7,7 @@ to two implementations and everything that leaves them compared.
 """
 
 import base64
+import ctypes
 import fcntl
 import os
 import pathlib
@@ -83,11 +84,24 @@ class Rcpt:
         self.address, self.original, self.orcpt, self.notify = address, original, orcpt, notify
 
 
-class Agent:
-    """A running agent. `kind` is "postroad" or "debian"."""
+def private_resolver(path):
+    """In a child: give it a mount namespace of its own in which `path` is /etc/resolv.conf. Needs root."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    new_ns, bind, recursive_private = 0x20000, 0x1000, 0x44000
+    if (libc.unshare(new_ns) != 0 or libc.mount(b"none", b"/", None, recursive_private, None) != 0 or
+            libc.mount(str(path).encode(), b"/etc/resolv.conf", None, bind, None) != 0):
+        os.write(2, b"no private resolver\n")
+        os._exit(99)
 
-    def __init__(self, program="smtp", kind="postroad", conf=None, name=None, args=()):
-        self.kind, self.program, self.name = kind, program, name or program
+
+class Agent:
+    """A running agent. `kind` is "postroad" or "debian".
+
+    `resolver` is the address of a name server on port 53 that the agent finds in its /etc/resolv.conf.
+    """
+
+    def __init__(self, program="smtp", kind="postroad", conf=None, name=None, args=(), resolver=None):
+        self.kind, self.program, self.name, self.resolver = kind, program, name or program, resolver
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="postroad-agent-"))
         self.dir.chmod(0o755)
         self.queue = self.dir / "spool"
@@ -165,7 +179,12 @@ class Agent:
         # The descriptors that master hands down: flow control 3 and 4, status 5, listener 6.
         fds = [flow[0], flow[1], status[1], listener.fileno()]
 
+        if self.resolver:
+            (self.dir / "resolv.conf").write_text(f"nameserver {self.resolver}\noptions timeout:1 attempts:1\n")
+
         def prepare():
+            if self.resolver:
+                private_resolver(self.dir / "resolv.conf")
             high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 600) for fd in fds]
             for i, fd in enumerate(high):
                 os.dup2(fd, 3 + i)

@@ -168,12 +168,12 @@ class NameServer:
     A value "TIMEOUT" gives no answer at all. `ad` sets the AD bit.
     """
 
-    def __init__(self, zone, address="127.0.0.1", ad=False):
+    def __init__(self, zone, address="127.0.0.1", ad=False, port=0):
         self.zone = {(dns.name.from_text(n), t): v for (n, t), v in zone.items()}
         self.ad = ad
         self.queries = []
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind((address, 0))
+        self.sock.bind((address, port))
         self.address, self.port = self.sock.getsockname()
         self.thread = threading.Thread(target=self._loop, daemon=True)
         self.thread.start()
@@ -196,7 +196,7 @@ class NameServer:
             except Exception:  # a test peer: a bad query gets no answer
                 continue
             if answer is not None:
-                self.sock.sendto(answer.to_wire(), peer)
+                self.sock.sendto(answer.to_wire(want_shuffle=False), peer)
 
     def _answer(self, query):
         q = query.question[0]

@@ -63,7 +63,7 @@ static const struct {
 	{ "toalias.test", DNS_NXDOMAIN, PREFIX "toalias.test type=MX: Host not found",
 		"nowhere.test" },
 	{ "aliasnodata.test", DNS_NODATA,
-		PREFIX "aliasnodata.test type=MX: Host found but no data record of requested type",
+		PREFIX "other.test type=MX: Host found but no data record of requested type",
 		"other.test" },
 	{ "loop1.test", DNS_TEMPFAIL, "Name server loop for loop1.test", NULL },
 	{ "b\xc3\xbc"

@@ -1,46 +1,55 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hosts.c — from a destination to addresses: MX, A, AAAA, preference, shuffling, limits, loops.
- *
- * Only a definite "no" of the DNS is a permanent failure; whatever could not be found out is tried
- * again (threats D1).
+ * dns/hosts.c — see hosts.h: the look-ups, and what their failure means.
  */
-#include <errno.h>
-#include <sys/random.h>
+#include "dns/hosts.h"
 
-#include "client.h"
-#include "log/log.h"
+#include <errno.h>
+
 #include "net/socket.h"
 
-#define SMTP_PORT 25
-
 struct finder {
-	const struct client *c;
-	const struct destination *d;
+	const struct dns_hosts_settings *s;
+	const struct dns_target *t;
 	struct arena *a;
-	struct host v[MAX_ADDRS];
-	size_t n;
+	struct dns_host *v;
+	size_t n, room;
 	uint16_t port;
-	uint16_t best_pref; /* of all exchangers, with or without address */
-	struct dsn dsn;     /* of the last lookup that failed */
+	uint16_t best_pref;           /* of all exchangers, with or without address */
+	struct dns_hosts_error error; /* of the last lookup that failed */
 	bool hard;
 };
 
 static void fail(struct finder *f, bool hard, const char *status, struct str reason)
 {
-	f->dsn = (struct dsn){ .status = str_of(status), .reason = arena_str(f->a, reason) };
+	f->error.status = str_of(status);
+	f->error.reason = arena_str(f->a, reason);
 	f->hard = hard;
+}
+
+/* Room for one more; lists are short, so most of them never grow. */
+static void grow(struct finder *f)
+{
+	size_t room = f->room == 0 ? 8 : f->room * 4;
+	struct dns_host *v = arena_array(f->a, room, sizeof(*v));
+
+	if (f->n > 0)
+		memcpy(v, f->v, f->n * sizeof(*v));
+	f->v = v;
+	f->room = room;
 }
 
 static void add(struct finder *f, const struct net_addr *addr, struct str name, uint16_t pref)
 {
-	struct host h = { .addr = *addr, .name = name, .pref = pref };
+	struct dns_host h = { .addr = *addr, .name = name, .pref = pref };
 
 	net_addr_set_port(&h.addr, f->port);
 	for (size_t i = 0; i < f->n; i++)
 		if (net_addr_eq(&f->v[i].addr, &h.addr, true) && f->v[i].pref == pref)
 			return;
-	if (f->n < MAX_ADDRS)
+	if (f->n == f->room)
+		grow(f);
+	if (f->n < DNS_HOSTS_MAX)
 		f->v[f->n++] = h;
 }
 
@@ -93,13 +102,12 @@ static size_t by_dns(struct finder *f, struct str name, uint16_t pref)
 		struct why why = { 0 };
 		enum dns_status st;
 
-		if ((f->c->families & kinds[k].family) == 0)
+		if ((f->s->families & kinds[k].family) == 0)
 			continue;
-		st = dns_lookup(f->c->dns, name, kinds[k].type, f->a, &ans, &why);
+		st = dns_lookup(f->s->dns, name, kinds[k].type, f->a, &ans, &why);
 		if (st == DNS_OK) {
-			struct str host = f->c->p.cname_overrides_servername && ans.cname.len > 0
-						  ? ans.cname
-						  : name;
+			struct str host = f->s->cname_is_name && ans.cname.len > 0 ? ans.cname
+										   : name;
 
 			for (struct dns_rr *rr = ans.rr; rr != NULL; rr = rr->next)
 				add(f, &rr->addr, host, pref);
@@ -116,10 +124,10 @@ static size_t by_dns(struct finder *f, struct str name, uint16_t pref)
 
 static size_t by_native(struct finder *f, struct str name, uint16_t pref)
 {
-	struct net_addr *v = arena_array(f->a, MAX_ADDRS, sizeof(*v));
+	struct net_addr *v = arena_array(f->a, DNS_HOSTS_MAX, sizeof(*v));
 	struct why why = { 0 };
 	size_t before = f->n;
-	int n = net_resolve(name, STR("0"), f->c->families, v, MAX_ADDRS, &why);
+	int n = net_resolve(name, STR("0"), f->s->families, v, DNS_HOSTS_MAX, &why);
 	struct str text = str_of(why.text);
 
 	for (int i = 0; i < n; i++)
@@ -146,11 +154,28 @@ static size_t add_host(struct finder *f, struct str name, uint16_t pref)
 		add(f, &lit, arena_str(f->a, str_of(text)), pref);
 		return 1;
 	}
-	if (f->c->use_dns)
+	if (f->s->use_dns)
 		n = by_dns(f, name, pref);
-	if (n == 0 && f->c->use_native && (!f->c->use_dns || f->hard))
+	if (n == 0 && f->s->use_native && (!f->s->use_dns || f->hard))
 		n = by_native(f, name, pref);
 	return n;
+}
+
+/* The same records, best first: what is looked up last says why when there is no address at all. */
+static struct dns_rr *by_preference(struct dns_rr *list)
+{
+	struct dns_rr *out = NULL;
+
+	while (list != NULL) {
+		struct dns_rr *rr = list, **p = &out;
+
+		list = rr->next;
+		while (*p != NULL && (*p)->pref <= rr->pref)
+			p = &(*p)->next;
+		rr->next = *p;
+		*p = rr;
+	}
+	return out;
 }
 
 /* Mail exchangers; their absence falls back to the domain itself. */
@@ -158,12 +183,12 @@ static void by_mx(struct finder *f)
 {
 	struct dns_answer ans;
 	struct why why = { 0 };
-	struct str domain = f->d->name;
+	struct str domain = f->t->name;
 	bool some_soft = false;
-	enum dns_status st = dns_lookup(f->c->dns, domain, DNS_MX, f->a, &ans, &why);
+	enum dns_status st = dns_lookup(f->s->dns, domain, DNS_MX, f->a, &ans, &why);
 
 	if (st == DNS_NODATA || st == DNS_NXDOMAIN ||
-		(st != DNS_OK && st != DNS_NULLMX && f->c->p.ignore_mx_lookup_error)) {
+		(st != DNS_OK && st != DNS_NULLMX && f->s->ignore_mx_error)) {
 		(void)add_host(f, domain, 0);
 		return;
 	}
@@ -171,29 +196,21 @@ static void by_mx(struct finder *f)
 		dns_failed(f, st, domain, "MX", &why);
 		return;
 	}
-	f->best_pref = UINT16_MAX;
+	ans.rr = by_preference(ans.rr);
+	f->best_pref = ans.rr->pref;
 	for (struct dns_rr *rr = ans.rr; rr != NULL; rr = rr->next) {
-		f->best_pref = rr->pref < f->best_pref ? rr->pref : f->best_pref;
 		if (add_host(f, rr->target, rr->pref) == 0 && !f->hard)
 			some_soft = true;
 	}
 	if (f->n > 0)
 		return;
-	log_warn("no MX host for " STR_FMT " has a valid address record", STR_ARG(domain));
+	note(f->s->notes, NOTE_WARN, "no MX host for " STR_FMT " has a valid address record",
+		STR_ARG(domain));
 	/* One host that might have an address is reason enough to try again. */
-	if (f->hard && (some_soft || f->c->p.defer_if_no_mx_address_found)) {
+	if (f->hard && (some_soft || f->s->defer_no_mx_address)) {
 		f->hard = false;
-		f->dsn.status = STR("4.4.4");
+		f->error.status = STR("4.4.4");
 	}
-}
-
-static uint32_t random_below(uint32_t n)
-{
-	uint32_t r = 0;
-
-	if (n == 0 || getrandom(&r, sizeof(r), 0) != (ssize_t)sizeof(r))
-		return 0;
-	return r % n;
 }
 
 /*
@@ -213,7 +230,7 @@ static struct dns_rr *pick_srv(struct dns_rr **v, size_t n)
 	for (i = 0; i < n; i++)
 		if (v[i] != NULL && v[i]->pref == best)
 			sum += v[i]->weight * 100U + 1;
-	at = random_below(sum);
+	at = dns_random_below(sum);
 	for (i = 0; i < n; i++) {
 		uint32_t w;
 
@@ -255,14 +272,13 @@ static bool by_srv(struct finder *f)
 {
 	struct dns_answer ans;
 	struct why why = { 0 };
-	struct str name = arena_fmt(f->a, "_" STR_FMT "._tcp." STR_FMT, STR_ARG(f->d->srv),
-		STR_ARG(f->d->name));
-	enum dns_status st = dns_lookup(f->c->dns, name, DNS_SRV, f->a, &ans, &why);
+	struct str name = arena_fmt(f->a, "_" STR_FMT "._tcp." STR_FMT, STR_ARG(f->t->srv),
+		STR_ARG(f->t->name));
+	enum dns_status st = dns_lookup(f->s->dns, name, DNS_SRV, f->a, &ans, &why);
 
-	if ((st == DNS_NXDOMAIN || st == DNS_NODATA) && f->c->p.allow_srv_lookup_fallback)
+	if ((st == DNS_NXDOMAIN || st == DNS_NODATA) && f->s->srv_fallback)
 		return false;
-	if (st != DNS_OK && st != DNS_NXDOMAIN && st != DNS_NODATA &&
-		f->c->p.ignore_srv_lookup_error)
+	if (st != DNS_OK && st != DNS_NXDOMAIN && st != DNS_NODATA && f->s->ignore_srv_error)
 		return false;
 	if (st != DNS_OK) {
 		dns_failed(f, st, name, "SRV", &why);
@@ -276,7 +292,8 @@ static bool by_srv(struct finder *f)
 	}
 	add_srv(f, &ans);
 	if (f->n == 0)
-		log_warn("no SRV host for " STR_FMT " has a valid address record", STR_ARG(name));
+		note(f->s->notes, NOTE_WARN,
+			"no SRV host for " STR_FMT " has a valid address record", STR_ARG(name));
 	return true;
 }
 
@@ -289,163 +306,77 @@ static bool is_unspecified(const struct net_addr *a)
 }
 
 /* Would a connection to this address reach our own server? (threats D3) */
-static bool is_own(const struct client *c, const struct net_addr *a)
+static bool is_own(const struct dns_hosts_settings *s, const struct net_addr *a)
 {
-	if (is_unspecified(a) || (c->on_all && net_addr_is_loopback(a)))
+	if (is_unspecified(a) || (s->own_loopback && net_addr_is_loopback(a)))
 		return true;
-	for (size_t i = 0; i < c->n_own; i++)
-		if (net_addr_eq(&c->own[i], a, false))
+	for (size_t i = 0; i < s->n_own; i++)
+		if (net_addr_eq(&s->own[i], a, false))
 			return true;
 	return false;
 }
 
-static void shuffle(struct host *v, size_t n)
-{
-	for (size_t i = n; i > 1; i--) {
-		uint32_t r = 0;
-		size_t j;
-		struct host t;
-
-		if (getrandom(&r, sizeof(r), 0) != (ssize_t)sizeof(r))
-			return;
-		j = r % i;
-		t = v[i - 1];
-		v[i - 1] = v[j];
-		v[j] = t;
-	}
-}
-
-/* Lower comes first. */
-static int rank(const struct client *c, const struct host *h)
-{
-	struct str pref = str_of(c->p.address_preference);
-	int family = h->addr.sa.sa_family;
-
-	if (str_ieq(pref, STR("ipv6")))
-		return family == AF_INET6 ? 0 : 1;
-	if (str_ieq(pref, STR("ipv4")))
-		return family == AF_INET ? 0 : 1;
-	return 0;
-}
-
-/* Stable, and short lists only. */
-static void sort(const struct client *c, struct host *v, size_t n)
-{
-	for (size_t i = 1; i < n; i++) {
-		struct host h = v[i];
-		size_t j = i;
-
-		while (j > 0 &&
-			(v[j - 1].pref > h.pref ||
-				(v[j - 1].pref == h.pref && rank(c, &v[j - 1]) > rank(c, &h)))) {
-			v[j] = v[j - 1];
-			j--;
-		}
-		v[j] = h;
-	}
-}
-
-static size_t count_family(const struct host *v, size_t n, int family)
-{
-	size_t k = 0;
-
-	for (size_t i = 0; i < n; i++)
-		if (v[i].addr.sa.sa_family == family)
-			k++;
-	return k;
-}
-
-/* Cut the list to the limit; with balance, neither family is cut away. */
-static size_t limit(const struct client *c, struct host *v, size_t n)
-{
-	size_t max = (size_t)c->p.mx_address_limit;
-	size_t n6 = count_family(v, n, AF_INET6), n4 = n - n6, out = 0;
-	size_t room6, room4;
-
-	if (max == 0 || n <= max)
-		return n;
-	if (!c->p.balance_inet_protocols || n6 == 0 || n4 == 0 || max < 2)
-		return max;
-	/* The family that comes first has the odd one. */
-	room6 = MIN(n6, (max + (v[0].addr.sa.sa_family == AF_INET6 ? 1 : 0)) / 2);
-	room4 = MIN(n4, max - room6);
-	room6 = MIN(n6, max - room4);
-	for (size_t i = 0; i < n; i++) {
-		size_t *room = v[i].addr.sa.sa_family == AF_INET6 ? &room6 : &room4;
-
-		if (*room == 0)
-			continue;
-		(*room)--;
-		v[out++] = v[i];
-	}
-	return out;
-}
-
 /* Mail exchangers that are no better than ourselves must not be used. */
-static enum hosts_status drop_own(struct finder *f, struct host_list *ret, struct dsn *ret_dsn)
+static enum dns_hosts_status drop_own(struct finder *f, struct dns_hosts *ret)
 {
-	struct str name = f->d->name;
+	struct str name = f->t->name;
 
-	if (f->c->lmtp || f->d->port != SMTP_PORT)
-		return HOSTS_OK;
-	for (size_t i = 0; i < f->n; i++) {
+	for (size_t i = 0; f->t->loops && i < f->n; i++) {
 		uint16_t pref = f->v[i].pref;
 		size_t keep = 0;
 
-		if (!is_own(f->c, &f->v[i].addr))
+		if (!is_own(f->s, &f->v[i].addr))
 			continue;
 		ret->is_own = true;
 		while (keep < f->n && f->v[keep].pref < pref)
 			keep++;
 		f->n = keep;
 		if (keep > 0)
-			return HOSTS_OK;
+			return DNS_HOSTS_OK;
 		if (pref != f->best_pref) {
 			/* Better exchangers exist, but have no address just now. */
-			*ret_dsn = (struct dsn){ .status = STR("4.4.4"),
-				.reason = arena_fmt(f->a,
-					"unable to find primary relay for " STR_FMT,
-					STR_ARG(name)) };
-			return HOSTS_SOFT;
+			fail(f, false, "4.4.4",
+				arena_fmt(f->a, "unable to find primary relay for " STR_FMT,
+					STR_ARG(name)));
+			return DNS_HOSTS_SOFT;
 		}
-		*ret_dsn = (struct dsn){ .status = STR("5.4.6"),
-			.reason = arena_fmt(f->a, "mail for " STR_FMT " loops back to myself",
-				STR_ARG(name)) };
-		return HOSTS_LOOP;
+		fail(f, true, "5.4.6",
+			arena_fmt(f->a, "mail for " STR_FMT " loops back to myself",
+				STR_ARG(name)));
+		return DNS_HOSTS_LOOP;
 	}
-	return HOSTS_OK;
+	return DNS_HOSTS_OK;
 }
 
-enum hosts_status hosts_find(const struct client *c, const struct destination *d, struct arena *a,
-	struct host_list *ret, struct dsn *ret_dsn)
+enum dns_hosts_status dns_hosts_find(const struct dns_hosts_settings *s, const struct dns_target *t,
+	struct arena *a, struct dns_hosts *ret, struct dns_hosts_error *ret_error)
 {
-	struct finder *f = arena_obj(a, struct finder);
-	enum hosts_status st;
+	struct finder f = { .s = s, .t = t, .a = a, .port = t->port };
+	enum dns_hosts_status st;
 	bool sorted = false;
 
-	f->c = c;
-	f->d = d;
-	f->a = a;
-	f->port = d->port;
-	if (d->srv.len > 0 && by_srv(f))
+	*ret = (struct dns_hosts){ 0 };
+	if (t->srv.len > 0 && by_srv(&f))
 		sorted = true;
-	else if (d->mx)
-		by_mx(f);
+	else if (t->mx)
+		by_mx(&f);
 	else
-		(void)add_host(f, d->name, 0);
-	if (f->n == 0) {
-		*ret_dsn = f->dsn;
-		return f->hard ? HOSTS_HARD : HOSTS_SOFT;
+		(void)add_host(&f, t->name, 0);
+	if (f.n == 0) {
+		*ret_error = f.error;
+		return f.hard ? DNS_HOSTS_HARD : DNS_HOSTS_SOFT;
 	}
-	if (c->p.randomize_addresses && !sorted)
-		shuffle(f->v, f->n);
-	sort(c, f->v, f->n);
-	st = drop_own(f, ret, ret_dsn);
-	if (st != HOSTS_OK)
+	if (!sorted)
+		dns_hosts_shuffle(s, f.v, f.n);
+	dns_hosts_sort(s, f.v, f.n);
+	st = drop_own(&f, ret);
+	if (st != DNS_HOSTS_OK) {
+		*ret_error = f.error;
 		return st;
-	for (size_t i = 0; i < f->n; i++)
-		f->v[i].best = f->v[i].pref == f->v[0].pref;
-	ret->n = limit(c, f->v, f->n);
-	ret->v = f->v;
-	return HOSTS_OK;
+	}
+	for (size_t i = 0; i < f.n; i++)
+		f.v[i].best = f.v[i].pref == f.v[0].pref;
+	ret->n = dns_hosts_limit(s, f.v, f.n);
+	ret->v = f.v;
+	return DNS_HOSTS_OK;
 }
