@@ -74,6 +74,7 @@ struct dns_hosts_error {
 /**
  * Find the addresses of a target, best first.
  *
+ * @param t           what is looked for
  * @param a           owns everything in *ret and *ret_error
  * @param ret         filled for DNS_HOSTS_OK; is_own also otherwise
  * @param ret_error   filled for all else
