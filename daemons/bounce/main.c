@@ -256,6 +256,7 @@ int main(int argc, char **argv)
 	static const struct service bounce = {
 		.name = "bounce",
 		.kind = SERVICE_THREADED,
+		.flags = SERVICE_UNLIMITED,
 		.vars = vars,
 		.conf_base = &the_bounce.c,
 		.promises = P_STDIO | P_UNIX | P_READ | P_QUEUE,

@@ -118,7 +118,7 @@ static void serve(struct service_ctx *ctx, struct service_client *client)
 	struct intake *it;
 	struct why why;
 
-	(void)ctx;
+	service_flow_delay(ctx);
 	if (intake_open(the_intake.conf, 0, &it, &why) < 0) {
 		log_warn("%s", why.text);
 		return;
@@ -143,7 +143,7 @@ int main(int argc, char **argv)
 	static const struct service cleanup = {
 		.name = "cleanup",
 		.kind = SERVICE_THREADED,
-		.flags = SERVICE_UNLIMITED | SERVICE_FLOW_DELAY,
+		.flags = SERVICE_UNLIMITED,
 		.promises = P_STDIO | P_UNIX | P_INET | P_READ | P_QUEUE,
 		.pre_jail = pre_jail,
 		.pre_accept = pre_accept,

@@ -185,17 +185,28 @@ static struct child *find_child(const struct service_state *s, pid_t pid)
 	return NULL;
 }
 
+/* A process of before the last restart: all that counts is how many clients it has left. */
+static void take_old_status(struct child *c, int64_t clients)
+{
+	if (clients > 0 && clients < c->clients)
+		set_clients(c, clients);
+}
+
 static void take_status(struct service_state *s, const struct ipc_status *st)
 {
 	struct child *c = find_child(s, (pid_t)st->pid);
 	int64_t clients = st->avail >> 8;
 	bool available = (st->avail & 0xff) == IPC_AVAIL;
 
-	if (c == NULL || c->old)
+	if (c == NULL)
 		return;
 	if (c->generation != st->generation) {
 		log_info("ignoring status update from child pid %d generation %u", (int)st->pid,
 			st->generation);
+		return;
+	}
+	if (c->old) {
+		take_old_status(c, clients);
 		return;
 	}
 	/* The second announcement says that the process works. */
@@ -215,60 +226,84 @@ static void take_status(struct service_state *s, const struct ipc_status *st)
 		enter_stress(s);
 }
 
+static void channel_free(struct channel *ch)
+{
+	ev_io_stop(ch->owner->master->ev, &ch->io);
+	list_remove(&ch->node);
+	fd_close(ch->ours);
+	fd_close(ch->theirs);
+	free(ch);
+}
+
 static void on_status(struct ev_loop *ev, struct ev_io *io, int events)
 {
-	struct service_state *s = io->data;
+	struct channel *ch = io->data;
+	struct service_state *s = ch->owner;
 	struct ipc_status st;
-	int fd = io->fd;
 	int r = 1;
 
 	(void)ev;
 	(void)events;
-	/* Entering stress replaces the channel: what is left in the old one is nobody's. */
-	while (r == 1 && s->status[0] == fd) {
-		r = ipc_status_recv(fd, &st);
+	while (r == 1) {
+		r = ipc_status_recv(ch->ours, &st);
 		if (r == 1)
 			take_status(s, &st);
 	}
-	if (r == -EBADMSG)
+	if (r == -ENODATA && ch != s->status) {
+		channel_free(ch); /* the last process of before has gone */
+	} else if (r == -EBADMSG) {
 		log_warn("service %s: child sent partial status update", s->canonical);
-	else if (r < 0)
+	} else if (r < 0) {
 		log_warn("service %s: read status: %s", s->canonical, strerror(-r));
+	}
 	service_adjust(s);
 }
 
 void service_open_status(struct service_state *s)
 {
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s->status) < 0)
+	struct channel *ch = mem_new(struct channel);
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		log_fatal("socketpair: %s", strerror(errno));
-	if (fd_nonblock(s->status[0], true) < 0)
+	if (fd_nonblock(ends[0], true) < 0)
 		log_fatal("status channel of service %s", s->canonical);
-	ev_io_init(&s->status_io, on_status, s->status[0], EV_READ);
-	s->status_io.data = s;
-	ev_io_start(s->master->ev, &s->status_io);
+	ch->owner = s;
+	ch->ours = ends[0];
+	ch->theirs = ends[1];
+	list_push(&s->channels, &ch->node);
+	s->status = ch;
+	ev_io_init(&ch->io, on_status, ch->ours, EV_READ);
+	ch->io.data = ch;
+	ev_io_start(s->master->ev, &ch->io);
 }
 
-void service_close_status(struct service_state *s)
+void service_retire_status(struct service_state *s)
 {
-	if (s->status[0] < 0)
+	if (s->status == NULL)
 		return;
-	ev_io_stop(s->master->ev, &s->status_io);
-	fd_close(TAKE_FD(s->status[0]));
-	fd_close(TAKE_FD(s->status[1]));
+	(void)shutdown(s->status->ours, SHUT_WR);
+	fd_close(TAKE_FD(s->status->theirs));
+	s->status = NULL;
 	LIST_FOREACH(it, &s->children) {
 		struct child *c = list_entry(it, struct child, node);
 
 		set_available(c, false);
-		/* Nobody tells any more how many clients it has: as one it keeps its place. */
-		set_clients(c, 1);
 		c->old = true;
 	}
+}
+
+void service_close_status(struct service_state *s)
+{
+	service_retire_status(s);
+	LIST_FOREACH_SAFE(it, &s->channels)
+		channel_free(list_entry(it, struct channel, node));
 }
 
 void service_restart(struct service_state *s)
 {
 	wakeup_stop(s);
-	service_close_status(s);
+	service_retire_status(s);
 	service_open_status(s);
 	if (!s->wakeup_if_used)
 		wakeup_start(s, true);
@@ -304,8 +339,8 @@ static void child_ended(struct master *m, struct child *c, int status)
 	struct service_state *s = c->owner;
 
 	/* The last words of the child come before its end. */
-	if (s != NULL && !c->old && s->status[0] >= 0)
-		on_status(m->ev, &s->status_io, EV_READ);
+	if (s != NULL && !c->old && s->status != NULL)
+		on_status(m->ev, &s->status->io, EV_READ);
 	unlink_child(c);
 	if (!m->stopping)
 		log_end(c, status);

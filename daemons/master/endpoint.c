@@ -150,13 +150,32 @@ static int open_fifo(const char *path, struct why *why)
 	return fd;
 }
 
+static int open_inet(const struct service_state *s, const struct net_addr *a, int backlog,
+	struct why *why)
+{
+	struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
+	bool told = false;
+
+	for (;;) {
+		int fd = net_listen(a, backlog, why);
+
+		if (fd != -EADDRINUSE || clock_now() >= s->master->bind_deadline)
+			return fd;
+		if (!told)
+			log_info("service %s: %s: waiting for it to become free", s->canonical,
+				why->text);
+		told = true;
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
 static int open_one(const struct service_state *s, size_t number, struct why *why)
 {
 	int backlog = (int)MIN(MAX(s->limit, s->master->set.default_process_limit), (int64_t)65535);
 
 	switch (s->type) {
 	case MASTER_INET:
-		return net_listen(&s->addrs[number], backlog, why);
+		return open_inet(s, &s->addrs[number], backlog, why);
 	case MASTER_UNIX:
 	case MASTER_PASS:
 		return net_listen_unix(s->canonical, 0666, backlog, why);

@@ -366,24 +366,6 @@ static void raise_limits(void)
 	}
 }
 
-/* -D or MAIL_DEBUG: a debugger beside this process. */
-static void run_debugger(const struct master *m, bool wanted)
-{
-	struct timespec wait = { .tv_sec = 5 };
-	pid_t pid;
-
-	if (!wanted || m->set.debugger_command[0] == '\0')
-		return;
-	pid = fork();
-	if (pid == 0) {
-		(void)execl("/bin/sh", "sh", "-c", m->set.debugger_command, (char *)NULL);
-		_exit(127);
-	}
-	if (pid < 0)
-		log_fatal("fork: %s", strerror(errno));
-	(void)nanosleep(&wait, NULL);
-}
-
 static void start(struct master *m, int ready)
 {
 	bool debug_env = getenv("MAIL_DEBUG") != NULL;
@@ -398,7 +380,8 @@ static void start(struct master *m, int ready)
 	conf_warn_unheeded(m->conf, &log_notes);
 	if (master_load_services(m, false) < 0)
 		log_fatal("cannot start the services");
-	run_debugger(m, the_options.debugger || debug_env);
+	if (the_options.debugger || debug_env)
+		derive_debug(m->set.debugger_command);
 	log_info("daemon started -- version %s, configuration %s", m->set.mail_version,
 		m->set.config_directory);
 	if (ready >= 0) {

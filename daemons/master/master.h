@@ -25,6 +25,8 @@
 /** How long stress mode lasts, and how often a reached process limit is mentioned. */
 #define STRESS_TIME (1000 * USEC_PER_SEC)
 #define WARN_LIMIT  (1000 * USEC_PER_SEC)
+/** How long a start or a reload may wait in all for addresses that ending processes still hold. */
+#define BIND_PATIENCE (5 * USEC_PER_SEC)
 /** Most addresses that one inet service listens on. */
 #define MAX_ENDPOINTS 256
 
@@ -65,6 +67,7 @@ struct master {
 	struct list services;
 	struct list orphans; /* children of services that are gone */
 	bool stopping;
+	usec_t bind_deadline; /* monotonic */
 };
 
 /** One entry of master.cf. */
@@ -83,15 +86,14 @@ struct service_state {
 	char *path;    /* of the program */
 	char *argv0;   /* command as written */
 	struct strv args;
-	bool seen; /* in the master.cf that is being read */
 
 	struct net_addr *addrs; /* inet: what the listeners are bound to */
 	struct ev_io *listeners;
 	size_t n_listeners;
 	bool watching;
 
-	int status[2]; /* ours, the children's */
-	struct ev_io status_io;
+	struct channel *status; /* of the children that serve; NULL when there is none */
+	struct list channels;   /* all, also those of before a restart */
 	struct list children;
 	size_t n_children;
 	size_t n_available;
@@ -105,13 +107,26 @@ struct service_state {
 	usec_t warned_until;
 };
 
+/**
+ * A status channel, shared by the children that were started while it was the service's.
+ *
+ * When the service restarts, ours sends end of file and goes on reading: the processes of before
+ * still say how many clients they have left, so that the limit holds.
+ */
+struct channel {
+	struct list node;
+	struct service_state *owner;
+	int ours, theirs; /* theirs is -1 after a restart */
+	struct ev_io io;
+};
+
 struct child {
 	struct list node;
 	struct service_state *owner; /* NULL once the service is gone */
 	pid_t pid;
 	uint32_t generation;
 	bool available;
-	bool old;       /* from before the last restart of the service: speaks to nobody */
+	bool old;       /* from before the last restart of the service: it leaves when it can */
 	bool announced; /* it said how many clients it serves at once */
 	int64_t clients;
 	uint64_t uses;
@@ -133,7 +148,12 @@ void master_clean_environment(const struct master *m);
 /** Work out path or addresses and canonical name: 0 or negative errno with why. */
 _must_use_ int endpoint_resolve(struct master *m, const struct master_entry *e,
 	struct service_state *ret, struct why *why);
-/** Open the listeners: 0 or negative errno with why. */
+/**
+ * Open the listeners: 0 or negative errno with why.
+ *
+ * The processes of a system that was just stopped may hold an address for some moments more, so an
+ * address in use is tried again until m->bind_deadline.
+ */
 _must_use_ int endpoint_open(struct service_state *s, struct why *why);
 /** Close the listeners. */
 void endpoint_close(struct service_state *s);
@@ -144,7 +164,9 @@ void endpoint_close(struct service_state *s);
 void service_adjust(struct service_state *s);
 /** Make the status channel and listen on it. */
 void service_open_status(struct service_state *s);
-/** Close both ends: children go when they are idle. They no longer count as available. */
+/** Tell the children to go when they are idle. They no longer count as available. */
+void service_retire_status(struct service_state *s);
+/** Close all channels. */
 void service_close_status(struct service_state *s);
 /** New channel, new timers; the processes of before leave when they can. */
 void service_restart(struct service_state *s);

@@ -144,9 +144,9 @@ static struct service_state *state_new(struct master *m)
 	struct service_state *s = mem_new(struct service_state);
 
 	s->master = m;
-	s->status[0] = s->status[1] = -1;
 	list_init(&s->node);
 	list_init(&s->children);
+	list_init(&s->channels);
 	return s;
 }
 
@@ -307,6 +307,22 @@ static void update_service(struct service_state *s, struct service_state *fresh)
 	service_restart(s);
 }
 
+/* Settings for those that go on; those that are not listed any more end, and free their addresses. */
+static void settle_running(struct master *m, const struct list *fresh)
+{
+	LIST_FOREACH_SAFE(it, &m->services) {
+		struct service_state *have = list_entry(it, struct service_state, node);
+		struct service_state *s = find_state(fresh, have);
+
+		if (s == NULL) {
+			state_free(have);
+			continue;
+		}
+		update_service(have, s);
+		state_free(s);
+	}
+}
+
 int master_load_services(struct master *m, bool reload)
 {
 	struct list fresh;
@@ -318,29 +334,15 @@ int master_load_services(struct master *m, bool reload)
 		free_all(&fresh);
 		return refuse(reload, why.text);
 	}
-	LIST_FOREACH(it, &m->services)
-		list_entry(it, struct service_state, node)->seen = false;
+	settle_running(m, &fresh);
+	m->bind_deadline = clock_deadline(BIND_PATIENCE);
 	LIST_FOREACH_SAFE(it, &fresh) {
 		struct service_state *s = list_entry(it, struct service_state, node);
-		struct service_state *have = find_state(&m->services, s);
 
-		if (have != NULL) {
-			have->seen = true;
-			update_service(have, s);
-			state_free(s);
-			continue;
-		}
-		s->seen = true;
 		if (start_service(m, s, reload) < 0) {
 			state_free(s);
 			failed++;
 		}
-	}
-	LIST_FOREACH_SAFE(it, &m->services) {
-		struct service_state *s = list_entry(it, struct service_state, node);
-
-		if (!s->seen)
-			state_free(s);
 	}
 	if (failed > 0)
 		log_error("%zu service%s could not be started", failed, failed == 1 ? "" : "s");

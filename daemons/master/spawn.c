@@ -86,7 +86,7 @@ static void place_descriptors(const struct service_state *s)
 	int above = IPC_LISTEN_FD + (int)s->n_listeners;
 	int read_end = move_up(s->master->flow[0], above);
 	int write_end = move_up(s->master->flow[1], above);
-	int status = move_up(s->status[1], above);
+	int status = move_up(s->status->theirs, above);
 
 	for (size_t i = 0; i < s->n_listeners; i++)
 		s->listeners[i].fd = move_up(s->listeners[i].fd, above);

@@ -90,7 +90,6 @@ int main(int argc, char **argv)
 	static const struct service showq = {
 		.name = "showq",
 		.kind = SERVICE_SINGLE,
-		.flags = SERVICE_LOW_RISK_STDIO,
 		.vars = vars,
 		.conf_base = &the_conf,
 		.promises = P_STDIO | P_UNIX | P_READ,

@@ -100,7 +100,6 @@ static int pre_jail(struct service_ctx *ctx, struct why *why)
 static const struct service definition = {
 	.name = "smtpd",
 	.kind = SERVICE_THREADED,
-	.flags = SERVICE_LOW_RISK_STDIO,
 	.vars = vars,
 	.conf_base = &the_smtpd.c,
 	.promises = P_STDIO | P_INET | P_UNIX | P_READ | P_QUEUE | P_FDPASS,

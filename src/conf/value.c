@@ -162,10 +162,10 @@ int conf_time(const struct conf *c, const char *name, usec_t *ret, struct why *w
 			"parameter %s: bad time value or unit: %s (%s; a number and s, m, h, d or w)",
 			name, buf_cstr(&text), origin(c, name));
 	if (v / USEC_PER_SEC < p->min)
-		return why_set(why, -ERANGE, "invalid %s parameter value %s < %llds (%s)", name,
+		return why_set(why, -ERANGE, "invalid %s: %s (min %lld) (%s)", name,
 			buf_cstr(&text), (long long)p->min, origin(c, name));
 	if (v / USEC_PER_SEC > upper(p))
-		return why_set(why, -ERANGE, "invalid %s parameter value %s > %llds (%s)", name,
+		return why_set(why, -ERANGE, "invalid %s: %s (max %lld) (%s)", name,
 			buf_cstr(&text), (long long)upper(p), origin(c, name));
 	*ret = v;
 	return 0;

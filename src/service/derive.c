@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -168,6 +169,24 @@ struct conf *derive_command_conf(const char *program, const char *config_dir)
 	return c;
 }
 
+void derive_debug(const char *command)
+{
+	pid_t pid;
+
+	if (command[0] == '\0')
+		log_fatal("no debugger_command variable set up");
+	log_info("running: %s", command);
+	pid = fork();
+	if (pid < 0)
+		log_fatal("fork: %s", strerror(errno));
+	if (pid == 0) {
+		(void)execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+		_exit(127);
+	}
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
+	}
+}
+
 int derive_families(const struct conf *c, struct why *why)
 {
 	_cleanup_free_ char *text = NULL;
@@ -188,7 +207,8 @@ int derive_families(const struct conf *c, struct why *why)
 			families |= NET_IPV6;
 		else
 			return why_set(why, -EINVAL,
-				"inet_protocols: unknown protocol \"" STR_FMT "\"", STR_ARG(word));
+				"unknown inet_protocols value \"" STR_FMT "\" in \"%s\"",
+				STR_ARG(word), text);
 	}
 	return families != 0 ? (int)families
 			     : why_set(why, -EINVAL, "inet_protocols: no protocol is listed");

@@ -32,6 +32,12 @@ void derive_log_direct(const struct conf *c, const char *program, bool to_stderr
  * @param service   name in master.cf; NULL for commands
  */
 void derive_process(struct conf *c, const char *program, const char *service);
+/**
+ * -D: run debugger_command with the shell and wait for it to end, as documented: what is to run
+ * beside this process goes to the background itself ("gdb ... & sleep 5"). Ends the program when
+ * the command is empty.
+ */
+void derive_debug(const char *command);
 /** The families in inet_protocols: enum net_families, or -EINVAL with why. */
 _must_use_ int derive_families(const struct conf *c, struct why *why);
 /** Load main.cf for a command and set up logging with its tag: ends the program when it fails. */

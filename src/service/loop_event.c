@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <ev.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -94,7 +95,8 @@ static void count_use(struct loop *l)
 	struct run *run = l->run;
 
 	l->idle_since = clock_now();
-	run_first_use(run);
+	run->served++;
+	run_prove(run);
 	if (run->ctx.max_use > 0 && run->served >= (uint64_t)run->ctx.max_use)
 		run_end(run);
 }
@@ -286,7 +288,6 @@ static void start(struct loop *l)
 	ev_io_init(&l->end, on_end, run->end_fd, EV_READ);
 	l->end.data = l;
 	ev_io_start(l->ev, &l->end);
-	ev_timer_init(&l->timer, on_timer, 0., 0.);
 	ev_timer_init(&l->pause, on_pause_end, 0., 0.);
 	if (run->def->kind == SERVICE_DGRAM) {
 		ev_signal_init(&l->term, on_term, SIGTERM);
@@ -306,14 +307,8 @@ static void start(struct loop *l)
 static void wait_once(struct loop *l, bool idle)
 {
 	struct run *run = l->run;
-	usec_t limit = run_wait_limit(run, idle, l->idle_since);
+	usec_t limit = run_before_wait(run, run_wait_limit(run, idle, l->idle_since));
 
-	if (run->def->before_wait != NULL) {
-		int seconds = run->def->before_wait(&run->ctx);
-
-		if (seconds >= 0)
-			limit = MIN(limit, seconds * USEC_PER_SEC);
-	}
 	run_watchdog(run);
 	if (run->ending && run->active == 0)
 		return;
@@ -324,11 +319,41 @@ static void wait_once(struct loop *l, bool idle)
 	ev_run(l->ev, EVRUN_ONCE);
 }
 
+/* -S: one trigger comes on standard input, or the one client of an event server is there. */
+static _noreturn_ void stand_alone(struct loop *l)
+{
+	struct run *run = l->run;
+	char text[TRIGGER_MAX];
+	ssize_t n;
+	int fd;
+
+	if (run->def->kind == SERVICE_TRIGGER) {
+		do {
+			n = read(STDIN_FILENO, text, sizeof text);
+		} while (n < 0 && errno == EINTR);
+		if (n < 0)
+			log_fatal("read: %s", strerror(errno));
+		run->def->trigger(&run->ctx, str_from(text, (size_t)n));
+		run_exit(run);
+	}
+	fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, IPC_LISTEN_FD);
+	if (fd < 0 || fd_nonblock(fd, true) < 0)
+		log_fatal("standard input: %s", strerror(errno));
+	run->active++;
+	run->def->accept(&run->ctx, fd);
+	while (run->active > 0)
+		wait_once(l, false);
+	run_exit(run);
+}
+
 void loop_event(struct run *run)
 {
 	struct loop l = { .run = run, .ev = run->ctx.loop, .idle_since = clock_now() };
 
 	list_init(&l.requests);
+	ev_timer_init(&l.timer, on_timer, 0., 0.);
+	if (run->ctx.stand_alone)
+		stand_alone(&l);
 	start(&l);
 	while (!run->ending) {
 		bool idle = run->active == 0;

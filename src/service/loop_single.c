@@ -1,9 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * service/loop_single.c — one client at a time: the server that can change identity.
+ * service/loop_single.c — the single-client server: one client at a time in this process.
  *
- * Idle processes wait with EPOLLEXCLUSIVE, so that a client wakes one of them; an accept lock is not
- * needed for that, as the listeners do not block.
+ * The plainest of the skeletons, and the only one that may change identity for its client: while it
+ * serves there is nobody else in the process. What it does is the whole contract with master:
+ *
+ *   wait       for a listener or the status channel, no longer than max_idle and -r allow
+ *   look       whether a table changed: then leave before the client is accepted; a fresh process,
+ *              which master starts because the listener is still readable, will serve it
+ *   accept     somebody else may have been faster: the listeners do not block
+ *   taken      tell master, so that it starts another process for the next client
+ *   serve      the daemon's function; blocks as long as it must, each wait with ipc_timeout
+ *   close      flush, close, free what the connection had
+ *   available  tell master; it counts the use, so that a later fault is not a "bad command startup"
+ *
+ * The process ends, always with status 0 and after at_exit(), when it has served max_use clients, was
+ * idle for max_idle, reached its age, found a table changed, or when master is gone or has replaced
+ * the status channel: end of file while idle, a failed write after a client. A client that was
+ * accepted is served to its end in every case.
+ *
+ * Idle processes of one service wait with EPOLLEXCLUSIVE, so that a client wakes one of them. No
+ * accept lock is taken (docs/architecture.md says why that keeps the contract).
  */
 #include <errno.h>
 #include <sys/epoll.h>
@@ -22,6 +39,18 @@ static void watch(int ep, int fd, uint32_t events)
 		log_fatal("cannot watch descriptor %d: %s", fd, strerror(errno));
 }
 
+static int open_watch(const struct run *run)
+{
+	int ep = epoll_create1(EPOLL_CLOEXEC);
+
+	if (ep < 0)
+		log_fatal("epoll: %s", strerror(errno));
+	watch(ep, IPC_STATUS_FD, EPOLLIN);
+	for (unsigned i = 0; i < run->opt.sockets; i++)
+		watch(ep, IPC_LISTEN_FD + (int)i, EPOLLIN | EPOLLEXCLUSIVE);
+	return ep;
+}
+
 /* Accept and serve one client; the end begins when something says so. */
 static void serve_one(struct run *run, int listener)
 {
@@ -38,8 +67,6 @@ static void serve_one(struct run *run, int listener)
 		return;
 	}
 	run_status(run, IPC_TAKEN);
-	if ((run->def->flags & SERVICE_FLOW_DELAY) != 0)
-		service_flow_delay(&run->ctx);
 	if (client_open(run, fd, &peer, &client) == 0) {
 		run->def->serve(&run->ctx, &client);
 		client_close(&client);
@@ -50,7 +77,8 @@ static void serve_one(struct run *run, int listener)
 	run_status(run, IPC_AVAIL);
 }
 
-static void stand_alone(struct run *run)
+/* -S: the client is on standard input and output, and there is no master. */
+static _noreturn_ void stand_alone(struct run *run)
 {
 	struct service_client client = { .service = run->ctx.name,
 		.args = run->ctx.args,
@@ -73,15 +101,10 @@ void loop_single(struct run *run)
 
 	if (run->ctx.stand_alone)
 		stand_alone(run);
-	ep = epoll_create1(EPOLL_CLOEXEC);
-	if (ep < 0)
-		log_fatal("epoll: %s", strerror(errno));
-	watch(ep, IPC_STATUS_FD, EPOLLIN);
-	for (unsigned i = 0; i < run->opt.sockets; i++)
-		watch(ep, IPC_LISTEN_FD + (int)i, EPOLLIN | EPOLLEXCLUSIVE);
+	ep = open_watch(run);
 	while (!run->ending && !run_is_over(run, true, idle_since)) {
 		struct epoll_event ev;
-		usec_t limit = run_wait_limit(run, true, idle_since);
+		usec_t limit = run_before_wait(run, run_wait_limit(run, true, idle_since));
 		int n;
 
 		run_watchdog(run);

@@ -6,6 +6,9 @@
  * are left. Workers that have nothing to do end after a while. The end of a client wakes the main
  * thread only when that changes something: see collect().
  *
+ * Threads are many and mostly wait for a peer, so they are kept small: a stack is address space of
+ * which only what a session touched takes memory.
+ *
  * Invariant: what is in struct pool is behind its lock; everything else belongs to the main thread.
  */
 #include <errno.h>
@@ -46,7 +49,6 @@ struct pool {
 	size_t done;    /* clients served since the main thread looked */
 	usec_t done_at; /* when the last of them left */
 	bool tell;      /* the main thread waits for the end of clients */
-	int wake;       /* eventfd: something is done */
 	int epoll;
 	bool listening;
 	uint64_t slots; /* clients served at once */
@@ -82,8 +84,6 @@ static void do_job(struct pool *p, struct job *j)
 	uint64_t one = 1;
 	bool tell;
 
-	if ((run->def->flags & SERVICE_FLOW_DELAY) != 0)
-		service_flow_delay(&run->ctx);
 	if (client_open(run, j->fd, &j->peer, &client) == 0) {
 		run->def->serve(&run->ctx, &client);
 		client_close(&client);
@@ -94,7 +94,8 @@ static void do_job(struct pool *p, struct job *j)
 	p->done_at = clock_now();
 	tell = p->tell;
 	(void)pthread_mutex_unlock(&p->lock);
-	if (tell && write(p->wake, &one, sizeof one) < 0)
+	run_worked(run);
+	if (tell && write(run->wake_fd, &one, sizeof one) < 0)
 		log_warn("cannot wake the main thread: %s", strerror(errno));
 }
 
@@ -184,10 +185,7 @@ static void accept_one(struct pool *p, int listener)
 		return;
 	}
 	submit(p, fd, &peer);
-	if (p->slots > 1)
-		run_first_use(run);
-	else
-		run->served++;
+	run->served++;
 	if (uses > 0 && run->served >= uses)
 		run_end(run);
 }
@@ -213,6 +211,9 @@ static size_t collect(struct pool *p, usec_t *idle_since)
 	if (done > 0)
 		*idle_since = MAX(*idle_since, p->done_at);
 	(void)pthread_mutex_unlock(&p->lock);
+	/* With one client at a time, taken and available say it. */
+	if (p->slots > 1 && atomic_load(&run->worked) && !run->ending)
+		run_prove(run);
 	return done;
 }
 
@@ -253,14 +254,17 @@ static void pool_init(struct pool *p, struct run *run)
 	pthread_condattr_t attr;
 
 	*p = (struct pool){ .run = run, .slots = run->ctx.clients };
+	if (run->ctx.max_use > 0 && (run->def->flags & SERVICE_MULTI) == 0)
+		p->slots = MIN(p->slots, (uint64_t)run->ctx.max_use);
+	run->ctx.clients = (unsigned)p->slots;
 	check(pthread_mutex_init(&p->lock, NULL) == 0);
 	check(pthread_condattr_init(&attr) == 0);
 	check(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
 	check(pthread_cond_init(&p->work, &attr) == 0);
 	list_init(&p->jobs);
-	p->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	run->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	p->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (p->wake < 0 || p->epoll < 0)
+	if (run->wake_fd < 0 || p->epoll < 0)
 		log_fatal("eventfd or epoll: %s", strerror(errno));
 }
 
@@ -278,8 +282,8 @@ static bool handle(struct pool *p, int fd)
 	struct run *run = p->run;
 	uint64_t drop;
 
-	if (fd == p->wake) {
-		IGNORE(read(p->wake, &drop, sizeof drop) < 0);
+	if (fd == run->wake_fd) {
+		IGNORE(read(run->wake_fd, &drop, sizeof drop) < 0);
 		return false; /* collect() comes next */
 	}
 	if (fd == IPC_STATUS_FD || fd == run->end_fd) {
@@ -301,7 +305,7 @@ void loop_threaded(struct run *run)
 	if (run->ctx.stand_alone)
 		loop_single(run);
 	pool_init(&p, run);
-	watch(&p, p.wake);
+	watch(&p, run->wake_fd);
 	watch(&p, IPC_STATUS_FD);
 	watch(&p, run->end_fd);
 	run->announced = p.slots > 1 && (run->def->flags & SERVICE_MULTI) == 0;
@@ -318,13 +322,7 @@ void loop_threaded(struct run *run)
 		idle = run->active == 0;
 		if (idle && (run->ending || run_is_over(run, idle, idle_since)))
 			break;
-		limit = wait_limit(&p, idle, idle_since);
-		if (run->def->before_wait != NULL) {
-			int seconds = run->def->before_wait(&run->ctx);
-
-			if (seconds >= 0)
-				limit = MIN(limit, seconds * USEC_PER_SEC);
-		}
+		limit = run_before_wait(run, wait_limit(&p, idle, idle_since));
 		run_watchdog(run);
 		n = epoll_wait(p.epoll, &ev, 1, (int)((limit + 999) / USEC_PER_MSEC));
 		if (n > 0)

@@ -7,7 +7,11 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/num.h"
+
+/* More listeners than any address list makes. */
+#define SOCKETS_MAX 1000
 
 /* Options without an argument. */
 static bool *flag_of(struct service_options *o, int letter)
@@ -37,10 +41,6 @@ static bool *flag_of(struct service_options *o, int letter)
 static const char **text_of(struct service_options *o, int letter)
 {
 	switch (letter) {
-	case 'i':
-		return &o->max_idle;
-	case 'm':
-		return &o->max_use;
 	case 'n':
 		return &o->name;
 	case 'r':
@@ -50,6 +50,15 @@ static const char **text_of(struct service_options *o, int letter)
 	default:
 		return NULL;
 	}
+}
+
+/* -i and -m are short for settings. */
+static void add_setting(struct service_options *o, const char *name, const char *value)
+{
+	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+
+	buf_putf(&b, "%s=%s", name, value);
+	strv_add(&o->overrides, buf_str(&b));
 }
 
 static int take(struct service_options *o, int letter, const char *arg, struct why *why)
@@ -66,12 +75,16 @@ static int take(struct service_options *o, int letter, const char *arg, struct w
 		o->verbose++;
 	} else if (letter == 'o') {
 		strv_add(&o->overrides, str_of(arg));
+	} else if (letter == 'i') {
+		add_setting(o, "max_idle", arg);
+	} else if (letter == 'm') {
+		add_setting(o, "max_use", arg);
 	} else if (letter == 's') {
-		if (num_u64(str_of(arg), 1000, &n) < 0 || n == 0)
-			return why_set(why, -EINVAL, "invalid number of sockets: %s", arg);
+		if (num_u64(str_of(arg), SOCKETS_MAX, &n) < 0 || n == 0)
+			return why_set(why, -EINVAL, "invalid socket_count: %s", arg);
 		o->sockets = (unsigned)n;
 	} else {
-		return why_set(why, -EINVAL, "invalid option: -%c", optopt);
+		return why_set(why, -EINVAL, "invalid option: %c", optopt);
 	}
 	return 0;
 }

@@ -11,11 +11,9 @@ struct service_options {
 	bool chroot;           /* -c */
 	bool by_hand;          /* -d */
 	bool debugger;         /* -D */
-	const char *max_idle;  /* -i */
 	bool limit_one;        /* -l */
-	const char *max_use;   /* -m */
 	const char *name;      /* -n */
-	struct strv overrides; /* -o */
+	struct strv overrides; /* -o, and what -i and -m stand for, in their order */
 	const char *retire;    /* -r */
 	unsigned sockets;      /* -s */
 	bool stand_alone;      /* -S */

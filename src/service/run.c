@@ -18,6 +18,8 @@
 
 /* How long the front end of a `pass` service may take to hand over its client. */
 #define PASS_TIMEOUT (100 * USEC_PER_SEC)
+/* The first request of a connection is awaited this long, though the process is to end. */
+#define FIRST_REQUEST_TIME (5 * USEC_PER_SEC)
 /* A connection's arena holds at most this much. */
 #define CLIENT_ARENA ((size_t)64 * 1024 * 1024)
 
@@ -40,10 +42,11 @@ void run_status(struct run *run, int avail)
 		run_end(run);
 }
 
-void run_first_use(struct run *run)
+void run_prove(struct run *run)
 {
-	if (run->served++ > 0)
+	if (run->proven)
 		return;
+	run->proven = true;
 	if (run->announced) {
 		/* The announcement again: to seem taken for a moment would look like stress. */
 		run_status(run, IPC_AVAIL | (int)run->ctx.clients << 8);
@@ -51,6 +54,17 @@ void run_first_use(struct run *run)
 	}
 	run_status(run, IPC_TAKEN);
 	run_status(run, IPC_AVAIL);
+}
+
+void run_worked(struct run *run)
+{
+	uint64_t one = 1;
+
+	if (atomic_load(&run->worked) || atomic_exchange(&run->worked, true))
+		return;
+	if (run->def->kind == SERVICE_THREADED && !run->ctx.stand_alone &&
+		write(run->wake_fd, &one, sizeof one) < 0)
+		log_warn("cannot wake the main thread: %s", strerror(errno));
 }
 
 void run_exit(struct run *run)
@@ -128,6 +142,16 @@ usec_t run_wait_limit(const struct run *run, bool idle, usec_t idle_since)
 	return MAX(limit, (usec_t)0);
 }
 
+usec_t run_before_wait(struct run *run, usec_t limit)
+{
+	int seconds;
+
+	if (run->def->before_wait == NULL)
+		return limit;
+	seconds = run->def->before_wait(&run->ctx);
+	return seconds < 0 ? limit : MIN(limit, seconds * USEC_PER_SEC);
+}
+
 bool run_is_over(const struct run *run, bool idle, usec_t idle_since)
 {
 	usec_t now = clock_now();
@@ -154,7 +178,7 @@ static int get_endpoint(struct attr_list *l, const char *addr_name, const char *
 }
 
 /* Take over the client of postscreen: descriptor first, then the endpoints. */
-static int receive_client(struct run *run, int fd, struct service_client *client)
+static int receive_client(int fd, struct service_client *client)
 {
 	_cleanup_arena_ struct arena *a = arena_new(BUF_SMALL);
 	struct stream *s;
@@ -162,7 +186,6 @@ static int receive_client(struct run *run, int fd, struct service_client *client
 	int passed = net_recv_fd(fd, clock_deadline(PASS_TIMEOUT));
 	int r;
 
-	(void)run;
 	if (passed < 0) {
 		fd_close(fd);
 		return passed;
@@ -189,10 +212,12 @@ static int receive_client(struct run *run, int fd, struct service_client *client
 
 int client_open(struct run *run, int fd, const struct net_addr *peer, struct service_client *ret)
 {
-	struct service_client c = { .service = run->ctx.name, .args = run->ctx.args };
+	struct service_client c = { .service = run->ctx.name,
+		.args = run->ctx.args,
+		.opened = clock_now() };
 
 	if (str_eq(str_of(run->ctx.transport_type), STR("pass"))) {
-		fd = receive_client(run, fd, &c);
+		fd = receive_client(fd, &c);
 		if (fd < 0) {
 			if (fd != -ENODATA)
 				log_warn("cannot take over a passed connection: %s", strerror(-fd));
@@ -255,12 +280,16 @@ bool service_next_request(struct service_ctx *ctx, struct service_client *client
 {
 	struct run *run = run_of(ctx);
 	usec_t deadline = clock_deadline(timeout > 0 ? timeout : run->conf.ipc_timeout);
+	usec_t grace = client->began ? 0 : client->opened + FIRST_REQUEST_TIME;
 	struct pollfd p[2] = { { .fd = stream_fd(client->stream), .events = POLLIN },
 		{ .fd = run->end_fd, .events = POLLIN } };
 
 	/* A single server is its own watch: end of file on the status channel tells it to go. */
 	if (run->def->kind == SERVICE_SINGLE && !ctx->stand_alone)
 		p[1].fd = IPC_STATUS_FD;
+	if (client->began)
+		run_worked(run);
+	client->began = true;
 	if (stream_flush(client->stream) < 0)
 		return false;
 	for (;;) {
@@ -271,12 +300,16 @@ bool service_next_request(struct service_ctx *ctx, struct service_client *client
 		n = poll(p, 2, clock_poll_ms(deadline));
 		if (n < 0 && errno != EINTR)
 			return false;
-		if (n > 0 && p[1].revents != 0) {
+		if (n > 0 && p[1].revents != 0)
 			run_end(run);
-			return (p[0].revents & POLLIN) != 0 && stream_readable(client->stream);
+		if (n > 0 && p[0].revents != 0)
+			return p[1].revents == 0 || stream_readable(client->stream);
+		if (n > 0) {
+			if (clock_now() >= grace)
+				return false;
+			p[1].fd = -1;
+			deadline = MIN(deadline, grace);
 		}
-		if (n > 0)
-			return true;
 		if (clock_poll_ms(deadline) == 0)
 			return false;
 	}

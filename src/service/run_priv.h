@@ -41,6 +41,9 @@ struct run {
 	_Atomic bool ending;
 	bool status_taken;    /* what master was told last */
 	bool announced;       /* THREADED: master knows how many clients we serve at once */
+	bool proven;          /* master knows that we have served somebody */
+	_Atomic bool worked;  /* somebody was served */
+	int wake_fd;          /* THREADED: eventfd that wakes the main thread */
 	usec_t accept_warned; /* when a failed accept was logged last */
 	uint64_t served;      /* connections or events so far */
 	uint64_t active;      /* THREADED and EVENT: connections open now */
@@ -53,8 +56,13 @@ static inline struct run *run_of(struct service_ctx *ctx)
 
 /** Tell master; a failure begins the end. */
 void run_status(struct run *run, int avail);
-/** The one report by which a server that is never full shows that it works. */
-void run_first_use(struct run *run);
+/**
+ * The one report by which a server that is never full shows that it works: before it, a fault counts
+ * as a bad start. Main thread.
+ */
+void run_prove(struct run *run);
+/** A client or request was served (any thread); the first time the main thread hears of it. */
+void run_worked(struct run *run);
 /** Begin the end: accept no more. Logs nothing. Any thread. */
 void run_end(struct run *run);
 /** Leave with status 0 after the daemon's at_exit. */
@@ -65,6 +73,8 @@ bool run_table_changed(struct run *run);
 void run_watchdog(struct run *run);
 /** Longest time to wait now: idle time, retirement, watchdog; USEC_NEVER never occurs. */
 usec_t run_wait_limit(const struct run *run, bool idle, usec_t idle_since);
+/** Call before_wait(); the sooner of its limit and the one given. */
+usec_t run_before_wait(struct run *run, usec_t limit);
 /** True when idling or age says that the process has done its part. */
 bool run_is_over(const struct run *run, bool idle, usec_t idle_since);
 

@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "conf/lines.h"
 #include "ipc/status.h"
 #include "log/log.h"
 #include "sandbox/sandbox.h"
@@ -60,6 +61,7 @@ static bool transport_ok(enum service_kind kind, const char *name)
 {
 	static const char *const streams[] = { "inet", "unix", "pass", NULL };
 	static const char *const events[] = { "inet", "unix", NULL };
+	/* A passed connection has no use for those that answer nothing or want to see the address. */
 	static const char *const triggers[] = { "inet", "unix", "fifo", NULL };
 	static const char *const dgrams[] = { "unix-dgram", NULL };
 	const char *const *list = streams;
@@ -123,7 +125,12 @@ static void load_conf(struct run *run, const char *program)
 		log_fatal("%s", why.text);
 	for (size_t i = 0; i < run->opt.overrides.n; i++) {
 		struct str setting = str_of(run->opt.overrides.v[i]);
+		struct str name, value;
+		const char *wrong = conf_split_setting(setting, &name, &value);
 
+		if (wrong != NULL)
+			log_fatal("invalid \"-o %s\" option value: %s", run->opt.overrides.v[i],
+				wrong);
 		if (conf_override(run->ctx.conf, setting, &why) < 0)
 			log_fatal("%s", why.text);
 	}
@@ -134,6 +141,10 @@ static void fill_conf(struct run *run)
 {
 	struct why why;
 	const char *watchdog = run->def->watchdog_param;
+
+	if (derive_owner(run->ctx.conf, NULL, NULL, NULL, &why) < 0 ||
+		derive_families(run->ctx.conf, &why) < 0)
+		log_fatal("%s", why.text);
 
 	if (conf_fill(run->ctx.conf, the_vars, &run->conf, &why) < 0)
 		log_fatal("%s", why.text);
@@ -152,22 +163,11 @@ static void fill_conf(struct run *run)
 	run->ctx.max_idle = run->conf.max_idle;
 }
 
-/* Options that replace parameters: -i, -m, -r. */
-static void apply_limits(struct run *run)
+/* When the process retires: -r, or what follows from its limits. */
+static void apply_retirement(struct run *run)
 {
-	uint64_t n;
 	usec_t t;
 
-	if (run->opt.max_idle != NULL) {
-		if (conf_time_parse(str_of(run->opt.max_idle), 's', &t) < 0 || t <= 0)
-			log_fatal("invalid max_idle time: %s", run->opt.max_idle);
-		run->ctx.max_idle = t;
-	}
-	if (run->opt.max_use != NULL) {
-		if (num_u64(str_of(run->opt.max_use), INT32_MAX, &n) < 0 || n == 0)
-			log_fatal("invalid max_use: %s", run->opt.max_use);
-		run->ctx.max_use = (int64_t)n;
-	}
 	run->retire_at = USEC_NEVER;
 	if (run->opt.retire != NULL) {
 		if (conf_time_parse(str_of(run->opt.retire), 's', &t) < 0 || t <= 0)
@@ -186,19 +186,14 @@ static void check_requirements(const struct run *run)
 {
 	const struct service *def = run->def;
 
-	if (!run->opt.stand_alone && !run->opt.by_hand && isatty(STDIN_FILENO) == 1)
-		log_fatal("do not run this command by hand");
-	if (run->opt.stand_alone) {
-		if (def->kind != SERVICE_SINGLE && def->kind != SERVICE_THREADED)
-			log_fatal("service %s has no stand-alone mode", run->ctx.name);
-		return;
-	}
 	if ((def->flags & SERVICE_SOLITARY) != 0 && !run->opt.limit_one)
 		log_fatal("service %s requires a process limit of 1", run->ctx.name);
 	if ((def->flags & SERVICE_UNLIMITED) != 0 && !run->opt.unlimited)
 		log_fatal("service %s requires a process limit of 0", run->ctx.name);
 	if ((def->flags & SERVICE_PRIVILEGED) != 0 && run->opt.drop && geteuid() == 0)
 		log_fatal("service %s requires privileged operation", run->ctx.name);
+	if (run->opt.stand_alone)
+		return;
 	if (run->opt.transport == NULL)
 		log_fatal("no transport type specified");
 	if (!transport_ok(def->kind, run->opt.transport))
@@ -228,32 +223,6 @@ static void read_environment(struct run *run)
 	}
 }
 
-/* -D: run debugger_command beside this process and give it time to attach. */
-static void run_debugger(const struct run *run)
-{
-	struct timespec wait = { .tv_sec = 5 };
-	char id[32];
-	pid_t pid;
-
-	if (!run->opt.debugger)
-		return;
-	if (run->conf.debugger_command[0] == '\0') {
-		log_warn("-D given, but debugger_command is empty");
-		return;
-	}
-	(void)snprintf(id, sizeof id, "%d", (int)getpid());
-	log_info("running: %s", run->conf.debugger_command);
-	pid = fork();
-	if (pid < 0)
-		log_fatal("fork: %s", strerror(errno));
-	if (pid == 0) {
-		check(setenv("process_name", run->def->name, 1) == 0);
-		check(setenv("process_id", id, 1) == 0);
-		(void)execl("/bin/sh", "sh", "-c", run->conf.debugger_command, (char *)NULL);
-		_exit(127);
-	}
-	(void)nanosleep(&wait, NULL);
-}
 
 /* Inherited descriptors are for this process, not for those that it runs. */
 static void guard_descriptors(const struct run *run)
@@ -383,17 +352,20 @@ void service_main(int argc, char **argv, const struct service *def)
 		derive_log_direct(run->ctx.conf, program, run->opt.to_stderr);
 	else
 		derive_log(run->ctx.conf, program, false, run->opt.to_stderr);
+	if (!run->opt.stand_alone && !run->opt.by_hand && isatty(STDIN_FILENO) == 1)
+		log_fatal("do not run this command by hand");
 	fill_conf(run);
-	apply_limits(run);
+	apply_retirement(run);
 	check_requirements(run);
 	read_environment(run);
 	run->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (run->end_fd < 0)
 		log_fatal("eventfd: %s", strerror(errno));
 	guard_descriptors(run);
-	run_debugger(run);
+	if (run->opt.debugger)
+		derive_debug(run->conf.debugger_command);
 	if (chdir(run->conf.queue_directory) < 0)
-		log_fatal("chdir(%s): %s", run->conf.queue_directory, strerror(errno));
+		log_fatal("chdir(\"%s\"): %s", run->conf.queue_directory, strerror(errno));
 	if (def->kind == SERVICE_EVENT || def->kind == SERVICE_TRIGGER ||
 		def->kind == SERVICE_DGRAM)
 		/* Not the default loop, which would reap children that the daemon wants to. */

@@ -9,7 +9,8 @@
  * Kinds:
  *   SERVICE_SINGLE    one client at a time in this process; serve() gets a stream and blocks
  *   SERVICE_THREADED  one thread a client; serve() as above, called from worker threads. max_use
- *                     counts per client slot: the process ends after max_use * clients connections
+ *                     counts per client slot: a process that serves n at once stands for n processes
+ *                     and ends after max_use * n connections, where n is never more than max_use
  *   SERVICE_EVENT     the daemon runs a libev loop of its own; accepted sockets come to accept()
  *   SERVICE_TRIGGER   bytes come to trigger()
  *   SERVICE_DGRAM     a datagram socket is readable: datagram()
@@ -33,14 +34,12 @@ enum service_flags {
 	SERVICE_SOLITARY = 1 << 0,   /* process limit must be 1 */
 	SERVICE_UNLIMITED = 1 << 1,  /* process limit must be 0 */
 	SERVICE_PRIVILEGED = 1 << 2, /* unprivileged=n required (checked only as root) */
-	SERVICE_FLOW_DELAY = 1 << 3, /* in_flow_delay tokens */
-	SERVICE_RETIRE_ME = 1 << 4,
-	SERVICE_LOW_RISK_STDIO = 1 << 5, /* -S allowed */
+	SERVICE_RETIRE_ME = 1 << 3,  /* ends after a time that follows from max_idle and max_use */
 	/**
 	 * THREADED only: a connection is not a client in the sense of the process limit; one process
 	 * serves all that come (anvil, verify, proxymap, trivial-rewrite, scache, tlsmgr).
 	 */
-	SERVICE_MULTI = 1 << 6,
+	SERVICE_MULTI = 1 << 4,
 };
 
 /** A client connection as serve() gets it. */
@@ -54,6 +53,8 @@ struct service_client {
 	struct net_addr pass_client, pass_server; /* when from_pass */
 	struct net_addr peer; /* of an inet socket; otherwise its family is AF_UNIX or 0 */
 	char **args; /* arguments after the options (name=value words of pipe, spawn, smtp flags=) */
+	usec_t opened; /* monotonic; the skeleton's own, like the next */
+	bool began;    /* its first request was waited for */
 };
 
 struct service;
@@ -93,10 +94,7 @@ struct service {
 	void (*trigger)(struct service_ctx *ctx, struct str request);
 	/** SERVICE_DGRAM: read from fd. */
 	void (*datagram)(struct service_ctx *ctx, int fd);
-	/**
-	 * Called by the main thread before each wait (any kind but SINGLE); returns most seconds to
-	 * wait, -1 none.
-	 */
+	/** Called by the main thread before each wait; returns most seconds to wait, -1 none. */
 	int (*before_wait)(struct service_ctx *ctx);
 	/** Before exit: close, write statistics. */
 	void (*at_exit)(struct service_ctx *ctx);
@@ -110,10 +108,11 @@ bool service_is_ending(const struct service_ctx *ctx);
 void service_end(struct service_ctx *ctx, const char *reason);
 
 /**
- * Between two requests of one connection: wait until the next one is there.
+ * Wait until the next request of a connection is there.
  *
  * A persistent connection must not keep a process alive that was told to go, so servers call this
- * before they read a request after the first.
+ * before they read a request. The first one of a connection that was accepted is served even then,
+ * if it comes within a few seconds: its client has no other way to learn that it came too late.
  *
  * @param client    as serve() got it
  * @param timeout   longest wait; 0: the stream's own timeout decides

@@ -232,7 +232,7 @@ static _unused_ pid_t start_program(const char *path, char *const argv[])
 	return pid;
 }
 
-static _unused_ void start_master(void)
+static _unused_ void launch_master(void)
 {
 	char path[1024];
 	char etc[512];
@@ -244,6 +244,11 @@ static _unused_ void start_master(void)
 	path_in(etc, "etc");
 	(void)snprintf(path, sizeof path, "%s/../../libexec/master", the_bin);
 	the_master = start_program(path, argv);
+}
+
+static _unused_ void start_master(void)
+{
+	launch_master();
 	await_text("log", "daemon started -- version");
 }
 

@@ -50,7 +50,10 @@ static void test_odd_limit(void **state)
 		stream_free(s[i]);
 }
 
-/* After max_use * clients connections the process drains; a new one serves meanwhile. */
+/*
+ * After max_use * clients connections the process drains; a new one serves meanwhile. Also the last
+ * one is served, although the process is already told to go when its request comes.
+ */
 static void test_max_use(void **state)
 {
 	struct stream *hold;
@@ -66,7 +69,6 @@ static void test_max_use(void **state)
 	for (int i = 0; i < 3; i++) {
 		s = connect_to("private/t");
 		assert_int_equal(ask_pid(s), pid);
-		/* An ending process hangs up before a further request. */
 		stream_free(s);
 	}
 	s = connect_to("private/t");
@@ -74,6 +76,27 @@ static void test_max_use(void **state)
 	stream_free(s);
 	stream_free(hold);
 	await_exit(pid);
+}
+
+/* A process serves no more clients at once than it may serve in all. */
+static void test_max_use_one(void **state)
+{
+	struct stream *a;
+	struct stream *b;
+	pid_t pid;
+
+	(void)state;
+	write_main_cf("clients_per_process = 50\n");
+	write_master_cf("t unix - - n - 10 threaded -o max_use=1\n");
+	start_master();
+	a = connect_to("private/t");
+	pid = ask_pid(a);
+	assert_string_equal(ask(a, "clients"), "1");
+	b = connect_to("private/t");
+	assert_int_not_equal(ask_pid(b), pid);
+	stream_free(a);
+	await_exit(pid);
+	stream_free(b);
 }
 
 static void test_end_and_idle(void **state)
@@ -124,14 +147,25 @@ static void test_multi(void **state)
 static void test_crash(void **state)
 {
 	struct stream *s;
+	struct stream *t;
 	pid_t pid;
 
 	(void)state;
 	write_master_cf("t unix - - n - 10 threaded\n");
 	start_master();
+	/*
+	 * It has served a request when the second is answered; the main thread tells master before it
+	 * accepts the third client.
+	 */
 	s = connect_to("private/t");
 	pid = ask_pid(s);
-	assert_string_equal(ask(s, "crash"), "");
+	assert_int_equal(ask_pid(s), pid);
+	t = connect_to("private/t");
+	assert_int_equal(ask_pid(t), pid);
+	stream_free(t);
+	t = connect_to("private/t");
+	assert_string_equal(ask(t, "crash"), "");
+	stream_free(t);
 	stream_free(s);
 	await_text("log", "exit status 3");
 	s = connect_to("private/t");
@@ -147,6 +181,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_limits, private_setup, private_teardown),
 		cmocka_unit_test_setup_teardown(test_odd_limit, private_setup, private_teardown),
 		cmocka_unit_test_setup_teardown(test_max_use, private_setup, private_teardown),
+		cmocka_unit_test_setup_teardown(test_max_use_one, private_setup, private_teardown),
 		cmocka_unit_test_setup_teardown(test_end_and_idle, private_setup, private_teardown),
 		cmocka_unit_test_setup_teardown(test_multi, private_setup, private_teardown),
 		cmocka_unit_test_setup_teardown(test_crash, private_setup, private_teardown),

@@ -165,7 +165,7 @@ static void test_reload(void **state)
 	path_in(path, "spool/private/gone");
 	await_refusal(path);
 	kept = connect_to("private/kept");
-	/* It is another program now; the process of before may still count as one client. */
+	/* It is another program now; the process of before may still count. */
 	assert_in_range(ask(kept, "clients")[0], '4', '5');
 	stream_free(kept);
 	kept = connect_to("public/fresh");
@@ -240,6 +240,41 @@ static void test_inet(void **state)
 	/* Loopback only: no stress parameter. */
 	assert_string_equal(ask(s, "stress"), "stress=");
 	stream_free(s);
+}
+
+/*
+ * An address that ends elsewhere is waited for: at a start after a stop, and at a reload that gives it
+ * from one service to another, whose processes must end first.
+ */
+static void test_address_in_use(void **state)
+{
+	uint16_t port = free_port();
+	char text[128];
+	struct net_addr a;
+	struct stream *s;
+	int fd;
+
+	(void)state;
+	assert_int_equal(net_addr_parse(STR("127.0.0.1"), port, &a), 0);
+	fd = net_listen(&a, 1, NULL);
+	assert_true(fd >= 0);
+	(void)snprintf(text, sizeof text, "%u inet n - n - 3 single\n", (unsigned)port);
+	write_master_cf(text);
+	launch_master();
+	await_text("err", "Address already in use: waiting for it to become free");
+	fd_close(fd);
+	await_text("log", "daemon started -- version");
+	s = connect_inet(port);
+	assert_true(ask_pid(s) > 0);
+	(void)snprintf(text, sizeof text, "127.0.0.1:%u inet n - n - 3 threaded\n", (unsigned)port);
+	write_master_cf(text);
+	reload_master(1);
+	assert_int_equal(stream_getc(s), -ENODATA);
+	stream_free(s);
+	s = connect_inet(port);
+	assert_string_equal(ask(s, "clients"), "3");
+	stream_free(s);
+	assert_false(log_has("could not be started"));
 }
 
 /*
@@ -336,6 +371,7 @@ int main(void)
 		CASE(test_reload),
 		CASE(test_bad_reload),
 		CASE(test_inet),
+		CASE(test_address_in_use),
 		CASE(test_stress),
 		CASE(test_stress_threaded),
 		CASE(test_limit_warning),

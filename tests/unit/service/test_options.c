@@ -36,11 +36,12 @@ static void test_all(void **state)
 	assert_int_equal(o.sockets, 3);
 	assert_string_equal(o.name, "25");
 	assert_string_equal(o.transport, "inet");
-	assert_string_equal(o.max_idle, "5s");
-	assert_string_equal(o.max_use, "7");
 	assert_string_equal(o.retire, "9");
-	assert_int_equal(o.overrides.n, 2);
+	assert_int_equal(o.overrides.n, 4);
+	assert_string_equal(o.overrides.v[0], "a=b");
 	assert_string_equal(o.overrides.v[1], "c=d");
+	assert_string_equal(o.overrides.v[2], "max_idle=5s");
+	assert_string_equal(o.overrides.v[3], "max_use=7");
 	assert_string_equal(o.args[0], "flags=x");
 	assert_string_equal(o.args[1], "-o");
 	assert_string_equal(o.args[2], "not=mine");
@@ -54,11 +55,11 @@ static void test_bad(void **state)
 		const char *line;
 		const char *why;
 	} cases[] = {
-		{ "x -q", "invalid option: -q" },
-		{ "x -t", "invalid option: -t" },
-		{ "x -s 0", "invalid number of sockets: 0" },
-		{ "x -s 1001", "invalid number of sockets: 1001" },
-		{ "x -s a", "invalid number of sockets: a" },
+		{ "x -q", "invalid option: q" },
+		{ "x -t", "invalid option: t" },
+		{ "x -s 0", "invalid socket_count: 0" },
+		{ "x -s 1001", "invalid socket_count: 1001" },
+		{ "x -s a", "invalid socket_count: a" },
 	};
 
 	(void)state;

@@ -70,21 +70,22 @@ static void test_refusals(void **state)
 		const char *words;
 		const char *text;
 	} cases[] = {
-		{ "single", "-V -q", "invalid option: -q" },
+		{ "single", "-V -q", "invalid option: q" },
 		{ "single", "-V", "no transport type specified" },
 		{ "single", "-V -t fifo", "unsupported transport type: fifo" },
 		{ "event", "-V -t pass", "unsupported transport type: pass" },
 		{ "dgram", "-V -t unix", "unsupported transport type: unix" },
-		{ "dgram", "-V -S", "invalid option: -S" },
-		{ "trigger", "-V -r 5 -t unix", "invalid option: -r" },
-		{ "trigger", "-V -S", "service trigger has no stand-alone mode" },
+		{ "dgram", "-V -S", "invalid option: S" },
+		{ "trigger", "-V -r 5 -t unix", "invalid option: r" },
 		{ "solitary", "-V -t unix -n x", "service x requires a process limit of 1" },
 		{ "unlimited", "-V -t unix -l", "service unlimited requires a process limit of 0" },
-		{ "single", "-V -t unix -i 0", "invalid max_idle time: 0" },
-		{ "single", "-V -t unix -m 0", "invalid max_use: 0" },
+		{ "single", "-V -t unix -i 0", "invalid max_idle: 0 (min 1)" },
+		{ "single", "-V -t unix -m 0", "invalid max_use parameter value 0 < 1" },
 		{ "single", "-V -t unix -r x", "invalid retirement time: x" },
-		{ "single", "-V -t unix -o x", "x" },
-		{ "single", "-V -t unix -o max_use=no", "max_use" },
+		{ "single", "-V -t unix -o x",
+			"invalid \"-o x\" option value: missing '=' after attribute name" },
+		{ "single", "-V -t unix -o max_use=no",
+			"bad numerical configuration: max_use = no" },
 		{ "single", "-V -t unix -l", "this program is started by master" },
 	};
 	char out[256];
