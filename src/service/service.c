@@ -223,7 +223,6 @@ static void read_environment(struct run *run)
 	}
 }
 
-
 /* Inherited descriptors are for this process, not for those that it runs. */
 static void guard_descriptors(const struct run *run)
 {
