@@ -5,9 +5,11 @@
  * Runs set-group-id so that users may add to a directory that they cannot read. Speaks first on
  * standard output (protocol and queue id), reads records up to E, answers with status and reason.
  * Whatever ends the program before the answer removes the file; after status 0 the message is on
- * stable storage.
+ * stable storage. What a user may send is said in src/intake/submit.h. Where the maildrop cannot be
+ * written to (set-group-id has no effect under no_new_privs) relay.c takes over.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -15,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "intake/recread.h"
 #include "ipc/attr.h"
 #include "ipc/client.h"
 #include "log/log.h"
@@ -31,9 +34,11 @@ static const struct conf_var vars[] = {
 	CV_STR(P, empty_address_local_login_sender_maps_lookup_key),
 	CV_STR(P, recipient_delimiter),
 	CV_STR(P, pickup_service_name),
+	CV_STR(P, submission_service_name),
 	CV_INT(P, message_size_limit),
 	CV_INT(P, line_length_limit),
 	CV_TIME(P, trigger_timeout),
+	CV_TIME(P, ipc_timeout),
 	CV_BOOL(P, enable_long_queue_ids),
 	CV_BOOL(P, smtputf8_enable),
 	CV_END,
@@ -165,34 +170,13 @@ static void greet(struct stream *s, const char *id)
 		log_fatal("uid=%ld: cannot write to standard output", (long)getuid());
 }
 
-static void answer(struct stream *s, const struct message *m)
+static void answer(struct stream *s, unsigned status, struct str reason)
 {
 	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
 
-	if (attr_put_int(&b, ATTR_NUL, "status", (int)m->status) < 0 ||
-		attr_put_str(&b, ATTR_NUL, "reason", buf_str(&m->reason)) < 0 ||
-		send_list(s, &b) < 0)
+	if (attr_put_int(&b, ATTR_NUL, "status", (int)status) < 0 ||
+		attr_put_str(&b, ATTR_NUL, "reason", reason) < 0 || send_list(s, &b) < 0)
 		log_warn("uid=%ld: cannot write the status to standard output", (long)getuid());
-}
-
-/* Put the file on stable storage: failures become status bits. */
-static void finish(struct message *m)
-{
-	int r = 0;
-
-	message_flush(m);
-	if (m->status != 0)
-		return;
-	if (fchmod(m->fd, 0744) < 0)
-		r = -errno;
-	if (r == 0)
-		r = fd_sync(m->fd);
-	if (r == 0)
-		r = fd_close_checked(TAKE_FD(m->fd));
-	if (r < 0) {
-		log_warn("uid=%ld: close: %s", (long)getuid(), strerrordesc_np(-r));
-		m->status |= r == -EFBIG ? INTAKE_STAT_SIZE : INTAKE_STAT_WRITE;
-	}
 }
 
 static void wake_pickup(void)
@@ -204,74 +188,169 @@ static void wake_pickup(void)
 	(void)!ipc_trigger(buf_cstr(&path), STR("W"), the_conf.trigger_timeout);
 }
 
-/* Create the file and forget it at any end but success. */
-static void create(struct queue_file *file)
+/*
+ * Create the file so that any end but success removes it: no signal comes between the file and the
+ * knowledge of its name.
+ */
+static int create(const struct submit_conf *c, const struct submit_user *u, struct submit **ret,
+	struct why *why)
 {
-	const struct queue_settings layout = { .long_ids = the_conf.enable_long_queue_ids };
 	_cleanup_buf_ struct buf path = BUF(sizeof(the_path) - 1);
-	struct why why;
+	sigset_t all;
+	sigset_t old;
+	int r;
 
-	if (queue_create(&layout, STR(QUEUE_MAILDROP), 0644, file, &why) < 0)
-		log_fatal("%s", why.text);
-	queue_path(&layout, &path, STR(QUEUE_MAILDROP), str_of(file->id));
-	memcpy(the_path, path.ptr, path.len + 1);
-	log_on_fatal(remove_file);
+	check(sigfillset(&all) == 0 && sigprocmask(SIG_SETMASK, &all, &old) == 0);
+	r = submit_open(c, u, false, ret, why);
+	if (r == 0) {
+		buf_putf(&path, QUEUE_MAILDROP "/%s", submit_id(*ret));
+		memcpy(the_path, path.ptr, path.len + 1);
+		log_on_fatal(remove_file);
+	}
+	check(sigprocmask(SIG_SETMASK, &old, NULL) == 0);
+	return r;
 }
 
-/* E came: take the message or refuse it. */
-static void conclude(struct message *m, struct stream *s)
+int next_record(struct stream *in, size_t max, struct buf *slow, struct str *ret_data)
 {
-	if (!m->seen_sender || !m->seen_rcpt)
-		m->status |= INTAKE_STAT_BAD;
-	finish(m);
-	if (m->status == 0) {
-		the_path[0] = '\0';
-		wake_pickup();
-	} else {
-		remove_file();
+	int type = recread(in, max, slow, ret_data);
+
+	if (type < 0 && type != -ENODATA && type != -EBADMSG)
+		log_fatal("uid=%ld: malformed input", (long)getuid());
+	if (type == -EBADMSG)
+		*ret_data = STR_EMPTY;
+	return type == -EBADMSG ? 0 : type;
+}
+
+/* Copy up to E: true; false at a clean end before it. */
+static bool copy(struct submit *m, struct stream *in)
+{
+	size_t max = (size_t)the_conf.line_length_limit;
+	_cleanup_buf_ struct buf slow = BUF(max + 2);
+	struct why why = { "" };
+	int r = 1;
+
+	while (r > 0) {
+		struct str data;
+		int type = next_record(in, max, &slow, &data);
+
+		if (type == -ENODATA)
+			return false;
+		r = submit_record(m, type, data, &why);
 	}
-	answer(s, m);
+	if (r < 0)
+		log_fatal("%s", why.text);
+	return true;
+}
+
+/* The message goes into a file of ours: exit status. */
+static int store(struct submit *m, struct stream *s)
+{
+	struct str reason = STR_EMPTY;
+	unsigned status = 0;
+
+	greet(s, submit_id(m));
+	if (copy(m, s)) {
+		status = submit_finish(m, &reason);
+		the_path[0] = '\0';
+		if (status == 0)
+			wake_pickup();
+		answer(s, status, reason);
+	}
+	submit_free(m);
+	the_path[0] = '\0';
+	return status != 0 && (status & 0xff) == 0 ? 1 : (int)(status & 0xff);
+}
+
+/* Can we write to the maildrop? 0 or negative errno. */
+static int has_privileges(void)
+{
+	return faccessat(AT_FDCWD, QUEUE_MAILDROP, W_OK | X_OK, AT_EACCESS) == 0 ? 0 : -errno;
+}
+
+static bool lacks_privileges(int r)
+{
+	return r == -EACCES || r == -EPERM || r == -EROFS || r == -ENOENT;
+}
+
+/* Ends the program unless the user may submit mail. */
+static void check_user(const struct submit_conf *c, struct submit_user *ret)
+{
+	struct why why = { "" };
+	int r = submit_user_find(getuid(), ret);
+
+	if (r < 0)
+		log_fatal("user ID %ld: %s", (long)getuid(), strerrordesc_np(-r));
+	if (submit_allowed(c, ret, &why) != LOOKUP_FOUND)
+		log_fatal("%s", why.text);
+}
+
+static struct submit_conf *open_rules(const struct table_settings *tables)
+{
+	const struct submit_settings set = {
+		.authorized_submit_users = the_conf.authorized_submit_users,
+		.local_login_sender_maps = the_conf.local_login_sender_maps,
+		.empty_address_local_login_sender_maps_lookup_key =
+			the_conf.empty_address_local_login_sender_maps_lookup_key,
+		.recipient_delimiter = the_conf.recipient_delimiter,
+		.message_size_limit = the_conf.message_size_limit,
+		.smtputf8_enable = the_conf.smtputf8_enable,
+		.long_ids = the_conf.enable_long_queue_ids,
+		.tables = tables,
+		.log = &log_notes,
+	};
+
+	return submit_conf_new(&set);
+}
+
+static int take_message(struct conf *conf, struct stream *s)
+{
+	struct table_settings tables;
+	struct submit_user user;
+	struct submit_conf *rules;
+	struct submit *m;
+	struct why why;
+	int status;
+
+	if (table_settings_from_conf(conf, &log_notes, &tables, &why) < 0)
+		log_fatal("%s", why.text);
+	rules = open_rules(&tables);
+	check_user(rules, &user);
+	if (create(rules, &user, &m, &why) < 0)
+		log_fatal("%s", why.text);
+	status = store(m, s);
+	submit_conf_free(rules);
+	return status;
 }
 
 int main(int argc, char **argv)
 {
 	static char name[] = "postdrop";
-	struct table_settings tables;
-	struct message m = { .c = &the_conf, .tables = &tables };
-	struct queue_file file;
 	struct stream *s;
 	struct conf *conf;
 	struct why why;
 	int status;
+	int r;
 
 	(void)umask(022);
 	fd_open_std();
 	if (argc > 0)
 		argv[0] = name;
 	conf = configure(argc, argv);
-	if (table_settings_from_conf(conf, &log_notes, &tables, &why) < 0)
-		log_fatal("%s", why.text);
 	limit_file_size();
 	clean_environment();
 	if (chdir(the_conf.queue_directory) < 0)
 		log_fatal("chdir %s: %m", the_conf.queue_directory);
-	access_check_submit(&the_conf, &tables);
 	catch_signals();
-	create(&file);
-	m.fd = file.fd;
-	m.out = BUF(BUF_MEDIUM);
-	m.reason = BUF(BUF_SMALL);
 	s = stream_new_pair(STDIN_FILENO, STDOUT_FILENO);
-	greet(s, file.id);
-	if (message_copy(&m, s))
-		conclude(&m, s);
-	else
-		remove_file();
-	status = (int)(m.status & 0xff);
+	r = has_privileges();
+	if (lacks_privileges(r)) {
+		(void)why_errno(&why, r, "%s/" QUEUE_MAILDROP, the_conf.queue_directory);
+		status = relay_message(&the_conf, s, why.text);
+	} else {
+		status = take_message(conf, s);
+	}
 	stream_free(s);
-	buf_done(&m.out);
-	buf_done(&m.reason);
-	fd_close(m.fd);
 	conf_free(conf);
-	return m.status != 0 && status == 0 ? 1 : status;
+	return status;
 }

@@ -5,9 +5,8 @@
 #pragma once
 
 #include "conf/conf.h"
-#include "intake/intake.h"
+#include "intake/submit.h"
 #include "io/stream.h"
-#include "table/table.h"
 
 struct postdrop_conf {
 	const char *queue_directory;
@@ -17,44 +16,31 @@ struct postdrop_conf {
 	const char *empty_address_local_login_sender_maps_lookup_key;
 	const char *recipient_delimiter;
 	const char *pickup_service_name;
+	const char *submission_service_name;
 	int64_t message_size_limit;
 	int64_t line_length_limit;
 	usec_t trigger_timeout;
+	usec_t ipc_timeout;
 	bool enable_long_queue_ids;
 	bool smtputf8_enable;
 };
 
-/* ---- access.c ---- */
-
-/** End the program unless the user may submit mail. */
-void access_check_submit(const struct postdrop_conf *c, const struct table_settings *t);
-/**
- * May this user send as `sender`?
- *
- * @param reason   appended on refusal, for people
- * @return 0, or enum intake_status bits
- */
-unsigned access_check_sender(const struct postdrop_conf *c, const struct table_settings *t,
-	struct str sender, struct buf *reason);
-
-/* ---- message.c ---- */
-
-/** A message that is being copied into the maildrop. */
-struct message {
-	const struct postdrop_conf *c;
-	const struct table_settings *tables;
-	int fd;
-	struct buf out;    /* waits to be written */
-	struct buf reason; /* for the reply */
-	unsigned status;   /* enum intake_status */
-	bool seen_sender, seen_rcpt;
-};
+/* ---- main.c ---- */
 
 /**
- * Copy records from a stream up to E. Malformed input ends the program.
+ * The next record of standard input. Malformed input ends the program.
  *
- * @return true: E came; false: the client gave up between two records
+ * @param max   line_length_limit
+ * @return the type, 0 for one that does not exist, -ENODATA at a clean end
  */
-bool message_copy(struct message *m, struct stream *in);
-/** Write what waits: failures become status bits. */
-void message_flush(struct message *m);
+int next_record(struct stream *in, size_t max, struct buf *slow, struct str *ret_data);
+
+/* ---- relay.c ---- */
+
+/**
+ * Hand the message on standard input to the submission service, for lack of privileges.
+ *
+ * @param cause   why the maildrop cannot be written to, for people
+ * @return exit status: that of the answer, or 0 when the input ended early
+ */
+int relay_message(const struct postdrop_conf *c, struct stream *user, const char *cause);

@@ -35,6 +35,7 @@ static const struct {
 	{ "incoming", OWNER, 0700 },
 	{ "journal", OWNER, 0700 },
 	{ "maildrop", OWNER_GROUP, 0730 },
+	{ "open", OWNER, 0755 },
 	{ "pid", ROOT, 0755 },
 	{ "private", OWNER, 0700 },
 	{ "public", OWNER_GROUP, 0710 },

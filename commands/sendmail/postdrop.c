@@ -22,7 +22,8 @@
 #define RECORD_MAX ((size_t)1024 * 1024)
 
 struct postdrop {
-	struct stream *s;
+	/* Two streams, because there may be an answer when writing has failed. */
+	struct stream *to, *from;
 	struct arena *a;
 	struct buf record;
 	const char *who; /* "SENDER(UID)" for messages */
@@ -53,6 +54,22 @@ static pid_t spawn(const char *path, struct strv *argv, int in, int out)
 	return pid;
 }
 
+/* It went without a word for us: the exit status says whether to try again. */
+static int no_answer(struct postdrop *p)
+{
+	int status;
+
+	if (p->pid < 0)
+		return EX_UNAVAILABLE;
+	(void)close(p->wfd);
+	(void)close(p->rfd);
+	while (waitpid(p->pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return EX_UNAVAILABLE;
+	return WIFEXITED(status) && WEXITSTATUS(status) == EX_TEMPFAIL ? EX_TEMPFAIL
+								       : EX_UNAVAILABLE;
+}
+
 struct postdrop *postdrop_start(const struct sendmail_conf *c, const char *who, int verbose)
 {
 	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
@@ -76,12 +93,13 @@ struct postdrop *postdrop_start(const struct sendmail_conf *c, const char *who, 
 	(void)close(from[1]);
 	p->rfd = from[0];
 	p->wfd = to[1];
-	p->s = stream_new_pair(p->rfd, p->wfd);
+	p->to = stream_new_pair(-1, p->wfd);
+	p->from = stream_new_pair(p->rfd, -1);
 	p->a = arena_new(0);
 	p->record = BUF(RECORD_MAX + 16);
-	if (p->pid < 0 || attr_list_read(p->s, ATTR_NUL, LIST_MAX, p->a, &list) < 0 ||
+	if (p->pid < 0 || attr_list_read(p->from, ATTR_NUL, LIST_MAX, p->a, &list) < 0 ||
 		attr_str(&list, "protocol", &value) < 0 || !str_eq(value, STR("postdrop_protocol")))
-		sendmail_die(EX_UNAVAILABLE, "%s: unable to execute %s -r", who, buf_cstr(&path));
+		sendmail_die(no_answer(p), "%s: unable to execute %s -r", who, buf_cstr(&path));
 	return p;
 }
 
@@ -92,7 +110,7 @@ void postdrop_put(struct postdrop *p, int type, struct str data)
 	buf_clear(&p->record);
 	p->error = rec_put(&p->record, type, data);
 	if (p->error == 0)
-		p->error = stream_write(p->s, buf_str(&p->record));
+		p->error = stream_write(p->to, buf_str(&p->record));
 }
 
 void postdrop_putf(struct postdrop *p, int type, const char *fmt, ...)
@@ -128,11 +146,11 @@ void postdrop_finish(struct postdrop *p)
 	int r = p->error;
 
 	if (r == 0)
-		r = stream_flush(p->s);
+		r = stream_flush(p->to);
 	/* Even when writing failed there may be an answer that says why. */
-	if (attr_list_read(p->s, ATTR_NUL, LIST_MAX, p->a, &list) < 0 ||
+	if (attr_list_read(p->from, ATTR_NUL, LIST_MAX, p->a, &list) < 0 ||
 		attr_int(&list, "status", &status) < 0 || attr_str(&list, "reason", &reason) < 0)
-		sendmail_die(EX_UNAVAILABLE, "%s: error writing queue file: %s", p->who,
+		sendmail_die(no_answer(p), "%s: error writing queue file: %s", p->who,
 			r < 0 ? strerrordesc_np(-r) : "no answer from postdrop");
 	if (status != 0) {
 		if (reason.len == 0)
@@ -150,7 +168,8 @@ void postdrop_cancel(struct postdrop *p)
 {
 	int status;
 
-	stream_free(p->s);
+	stream_free(p->to);
+	stream_free(p->from);
 	(void)close(p->wfd);
 	(void)close(p->rfd);
 	arena_free(p->a);

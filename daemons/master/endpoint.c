@@ -114,6 +114,19 @@ static int resolve_inet(struct master *m, const struct master_entry *e, struct s
 	return 0;
 }
 
+/*
+ * Users other than the mail owner and the set-gid group can enter neither private/ nor public/: what
+ * they may talk to, the submission service, has a directory of its own.
+ */
+static const char *directory(const struct master *m, const struct master_entry *e)
+{
+	if (e->private)
+		return "private";
+	return e->type == MASTER_UNIX && strcmp(e->name, m->set.submission_service_name) == 0
+		       ? "open"
+		       : "public";
+}
+
 int endpoint_resolve(struct master *m, const struct master_entry *e, struct service_state *ret,
 	struct why *why)
 {
@@ -121,7 +134,7 @@ int endpoint_resolve(struct master *m, const struct master_entry *e, struct serv
 
 	if (e->type == MASTER_INET)
 		return resolve_inet(m, e, ret, why);
-	if (buf_addf(&name, "%s/%s", e->private ? "private" : "public", e->name) < 0)
+	if (buf_addf(&name, "%s/%s", directory(m, e), e->name) < 0)
 		return why_set(why, -EINVAL, "service name is too long");
 	ret->canonical = buf_take(&name);
 	ret->n_listeners = 1;

@@ -44,6 +44,7 @@ struct master_conf {
 	const char *syslog_name;
 	const char *maillog_file;
 	const char *postlog_service_name;
+	const char *submission_service_name;
 	const char *myhostname;
 	const char *mail_version;
 	const char *debugger_command;

@@ -27,6 +27,7 @@ static const struct conf_var the_vars[] = {
 	CV_STR(struct master_conf, syslog_name),
 	CV_STR(struct master_conf, maillog_file),
 	CV_STR(struct master_conf, postlog_service_name),
+	CV_STR(struct master_conf, submission_service_name),
 	CV_STR(struct master_conf, myhostname),
 	CV_STR(struct master_conf, mail_version),
 	CV_STR(struct master_conf, debugger_command),

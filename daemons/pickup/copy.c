@@ -8,6 +8,7 @@
 
 #include "address/address.h"
 #include "base/num.h"
+#include "intake/submit.h"
 #include "log/log.h"
 #include "mime/header.h"
 
@@ -83,6 +84,23 @@ static void received(struct copy *c)
 		put(c, REC_NORM, line);
 }
 
+/*
+ * For whom did submitd write the file? Only mail_owner can own a file and say that it is another's:
+ * what postdrop writes has no such attribute, and belongs to the user. True: that is what it says.
+ */
+static bool on_behalf(struct pickup_job *j, struct str data)
+{
+	struct str name;
+	struct str value;
+	int64_t uid;
+
+	if (rec_attr_split(data, &name, &value) < 0 || !str_eq(name, STR(SUBMIT_UID_ATTR)))
+		return false;
+	if (j->by_owner && num_i64(value, 0, UINT32_MAX, &uid) == 0)
+		j->uid = (long)uid;
+	return true;
+}
+
 /* One record of a segment; false: malformed. */
 static bool envelope(struct copy *c, int type, struct str data)
 {
@@ -91,6 +109,10 @@ static bool envelope(struct copy *c, int type, struct str data)
 	switch (type) {
 	case REC_TIME:
 		arrival_time(c, data);
+		break;
+	case REC_ATTR:
+		if (!on_behalf(c->j, data))
+			put(c, type, data);
 		break;
 	case REC_FROM:
 		sender(c, data);

@@ -99,6 +99,7 @@ static enum outcome submit(struct pickup_job *j, const struct stat *st)
 	j->uid = (long)st->st_uid;
 	j->mtime = (int64_t)st->st_mtime;
 	j->requeued = st->st_uid == the_owner && (st->st_mode & S_IROTH) == 0;
+	j->by_owner = st->st_uid == the_owner && !j->requeued;
 	flags = j->requeued ? the_flags & ~(unsigned)INTAKE_MILTER : the_flags;
 	if (post_open(the_cleanup_path, flags, the_conf.ipc_timeout, &j->post, &why) < 0) {
 		log_warn("%s", why.text);

@@ -10,7 +10,8 @@
 struct pickup_job {
 	const char *id; /* of the file */
 	struct queue_message *msg;
-	long uid;      /* of the owner */
+	long uid;      /* of the owner, or of whom the owner wrote it for */
+	bool by_owner; /* written, not requeued, by mail_owner */
 	int64_t mtime; /* seconds */
 	bool requeued; /* by postsuper -r */
 	struct post *post;

@@ -92,6 +92,8 @@ class Instance:
             self.conf["import_environment"] = "MAIL_CONFIG MAIL_LOGTAG TZ LANG=C TSAN_OPTIONS"
         self.conf.update(conf or {})
         self.master_text = (master or MASTER_CF).format(smtp=f"{self.address}:{self.smtp_port}")
+        if self.kind == "postroad" and master is None:
+            self.master_text += "submit unix n - n - - submitd\n"
         self.master_text += extra_master
         self.started = False
         self._write()

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * submitd — takes messages of local users whose postdrop has no privileges.
+ *
+ * Listens on open/submit, where every local user may connect; the kernel says who it is. The dialogue
+ * is postdrop's own (greeting with the queue id, records, status and reason), the rules are those of
+ * src/intake/submit.h, and the result is a file in the maildrop, with the user's id in it because the
+ * file belongs to mail_owner. pickup does the rest. What ends a dialogue early is told to the client
+ * as fatal=text and logged.
+ *
+ * Peers may be hostile: memory is bounded, a record must come as one, nobody may take all the room
+ * (share.h), and who keeps a connection without sending loses it when room is scarce.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "intake/recread.h"
+#include "intake/submit.h"
+#include "ipc/client.h"
+#include "log/log.h"
+#include "net/socket.h"
+#include "sandbox/sandbox.h"
+#include "service/service.h"
+#include "service/table_settings.h"
+#include "share.h"
+
+/* A record and an answer: postdrop sends and reads at once. */
+#define RECORD_TIMEOUT (30 * USEC_PER_SEC)
+/* While room is scarce: how often we look, and how long nothing may come. */
+#define LOOK_EVERY (2 * USEC_PER_SEC)
+#define QUIET_MAX  (30 * USEC_PER_SEC)
+
+struct submitd_conf {
+	const char *authorized_submit_users;
+	const char *local_login_sender_maps;
+	const char *empty_address_local_login_sender_maps_lookup_key;
+	const char *recipient_delimiter;
+	const char *pickup_service_name;
+	int64_t message_size_limit;
+	int64_t line_length_limit;
+	usec_t trigger_timeout;
+	usec_t ipc_timeout;
+	bool enable_long_queue_ids;
+	bool smtputf8_enable;
+};
+
+static struct submitd_conf the_conf;
+static struct table_settings the_tables;
+static struct submit_conf *the_rules;
+static struct share *the_share;
+static struct ipc_bell *the_bell;
+
+#define S struct submitd_conf
+static const struct conf_var vars[] = {
+	CV_STR(S, authorized_submit_users),
+	CV_STR(S, local_login_sender_maps),
+	CV_STR(S, empty_address_local_login_sender_maps_lookup_key),
+	CV_STR(S, recipient_delimiter),
+	CV_STR(S, pickup_service_name),
+	CV_INT(S, message_size_limit),
+	CV_INT(S, line_length_limit),
+	CV_TIME(S, trigger_timeout),
+	CV_TIME(S, ipc_timeout),
+	CV_BOOL(S, enable_long_queue_ids),
+	CV_BOOL(S, smtputf8_enable),
+	CV_END,
+};
+
+/* ---- what we say ---- */
+
+static int send_list(struct stream *s, struct buf *b)
+{
+	int r = attr_put_end(b, ATTR_NUL);
+
+	if (r == 0)
+		r = stream_write(s, buf_str(b));
+	return r == 0 ? stream_flush(s) : r;
+}
+
+static int greet(struct stream *s, const char *id)
+{
+	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	int r = attr_put_str(&b, ATTR_NUL, "protocol", STR("postdrop_protocol"));
+
+	if (r == 0)
+		r = attr_put_str(&b, ATTR_NUL, "queue_id", str_of(id));
+	return r == 0 ? send_list(s, &b) : r;
+}
+
+static void answer(struct stream *s, unsigned status, struct str reason)
+{
+	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	int r = attr_put_int(&b, ATTR_NUL, "status", (int)status);
+
+	if (r == 0)
+		r = attr_put_str(&b, ATTR_NUL, "reason", reason);
+	if (r == 0)
+		r = send_list(s, &b);
+	if (r < 0)
+		log_debug("cannot answer: %s", strerrordesc_np(-r));
+}
+
+/* Log why a client is sent away, and tell it. */
+static void refuse(struct stream *s, const char *text)
+{
+	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+
+	log_warn("%s", text);
+	stream_timeout(s, RECORD_TIMEOUT);
+	if (attr_put_str(&b, ATTR_NUL, "fatal", str_of(text)) < 0 || send_list(s, &b) < 0)
+		log_debug("the client has gone");
+}
+
+/* ---- what we read ---- */
+
+/*
+ * Wait for the next record: 0; -ETIMEDOUT too long for how many others wait. The text may come as
+ * slowly as its author writes, as long as there is room for others.
+ */
+static int await(struct stream *s)
+{
+	usec_t begin = clock_now();
+
+	while (!stream_readable(s)) {
+		int r = stream_flush(s);
+		usec_t quiet;
+
+		if (r == 0)
+			r = fd_wait(stream_fd(s), POLLIN, clock_deadline(LOOK_EVERY));
+		if (r != -ETIMEDOUT)
+			return r;
+		quiet = clock_now() - begin;
+		if (quiet >= the_conf.ipc_timeout ||
+			(quiet >= QUIET_MAX && share_is_scarce(the_share)))
+			return r;
+	}
+	return 0;
+}
+
+/* Take records up to E: 1; 0 the client gave up between two of them; negative errno with why. */
+static int take_records(struct submit *m, struct stream *s, const struct submit_user *u,
+	struct why *why)
+{
+	size_t max = (size_t)the_conf.line_length_limit;
+	_cleanup_buf_ struct buf slow = BUF(max + 2);
+	int r = 1;
+
+	while (r > 0) {
+		struct str data = STR_EMPTY;
+		int type = await(s);
+
+		if (type == 0)
+			type = recread(s, max, &slow, &data);
+		if (type == -ENODATA)
+			return 0;
+		if (type == -ETIMEDOUT)
+			return why_set(why, type, "uid=%ld: timeout while reading a message",
+				(long)u->uid);
+		if (type < 0 && type != -EBADMSG)
+			return why_set(why, type, "uid=%ld: malformed input", (long)u->uid);
+		r = submit_record(m, type, data, why);
+	}
+	return r == 0 ? 1 : r;
+}
+
+static void take_message(struct submit *m, struct stream *s, const struct submit_user *u)
+{
+	struct str reason = STR_EMPTY;
+	struct why why = { "" };
+	unsigned status;
+	int r = greet(s, submit_id(m));
+
+	if (r == 0)
+		r = take_records(m, s, u, &why);
+	if (r < 0 && why.text[0] != '\0')
+		refuse(s, why.text);
+	if (r <= 0)
+		return;
+	status = submit_finish(m, &reason);
+	/* Without pickup the file waits for it. */
+	if (status == 0)
+		(void)!ipc_bell_ring(the_bell);
+	answer(s, status, reason);
+}
+
+static void serve_user(struct stream *s, uid_t uid)
+{
+	struct submit_user user;
+	struct submit *m;
+	struct why why = { "" };
+	int r = submit_user_find(uid, &user);
+
+	if (r < 0) {
+		(void)why_errno(&why, r, "user ID %ld", (long)uid);
+		refuse(s, why.text);
+		return;
+	}
+	if (submit_allowed(the_rules, &user, &why) != LOOKUP_FOUND ||
+		submit_open(the_rules, &user, true, &m, &why) < 0) {
+		refuse(s, why.text);
+		return;
+	}
+	take_message(m, s, &user);
+	submit_free(m);
+}
+
+static void serve(struct service_ctx *ctx, struct service_client *client)
+{
+	uid_t uid = 0;
+	gid_t gid = 0;
+	int r = net_peer_uid(stream_fd(client->stream), &uid, &gid);
+
+	(void)ctx;
+	if (r < 0) {
+		log_warn("cannot tell who the client is: %s", strerrordesc_np(-r));
+		return;
+	}
+	stream_timeout(client->stream, RECORD_TIMEOUT);
+	if (!share_enter(the_share, uid)) {
+		/* Closed without a greeting: postdrop tries again. */
+		log_warn("uid=%ld: too many connections", (long)uid);
+		return;
+	}
+	serve_user(client->stream, uid);
+	share_leave(the_share, uid);
+}
+
+static int pre_jail(struct service_ctx *ctx, struct why *why)
+{
+	int r = table_settings_from_conf(ctx->conf, &log_notes, &the_tables, why);
+	const struct submit_settings set = {
+		.authorized_submit_users = the_conf.authorized_submit_users,
+		.local_login_sender_maps = the_conf.local_login_sender_maps,
+		.empty_address_local_login_sender_maps_lookup_key =
+			the_conf.empty_address_local_login_sender_maps_lookup_key,
+		.recipient_delimiter = the_conf.recipient_delimiter,
+		.message_size_limit = the_conf.message_size_limit,
+		.smtputf8_enable = the_conf.smtputf8_enable,
+		.long_ids = the_conf.enable_long_queue_ids,
+		.tables = &the_tables,
+		.log = &log_notes,
+	};
+	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+
+	if (r < 0)
+		return r;
+	if (ctx->stand_alone)
+		return why_set(why, -EINVAL, "this service has no stand-alone mode");
+	the_rules = submit_conf_new(&set);
+	the_share = share_new(ctx->clients);
+	buf_putf(&path, "public/%s", the_conf.pickup_service_name);
+	the_bell = ipc_bell_new(buf_cstr(&path), STR("W"), the_conf.trigger_timeout);
+	return 0;
+}
+
+static const char *pre_accept(struct service_ctx *ctx)
+{
+	(void)ctx;
+	return submit_conf_changed(the_rules);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct service submitd = {
+		.name = "submitd",
+		.kind = SERVICE_THREADED,
+		.vars = vars,
+		.conf_base = &the_conf,
+		.promises = P_STDIO | P_UNIX | P_READ | P_QUEUE,
+		.pre_jail = pre_jail,
+		.pre_accept = pre_accept,
+		.serve = serve,
+	};
+
+	service_main(argc, argv, &submitd);
+}
