@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CPU time of a mail system: master, its children that live and those that have ended."""
+"""CPU time and memory of everything below a process."""
 
 import os
 import pathlib
@@ -13,31 +13,39 @@ def _stat(pid):
     return int(f[1]), (int(f[11]) + int(f[12])) / TICK, (int(f[13]) + int(f[14])) / TICK
 
 
-def tree_seconds(master):
-    """CPU seconds (user and system) of a process, of its reaped children and of its living ones."""
-    _, own, reaped = _stat(master)
-    total = own + reaped
+def _descendants(root):
+    """Pids of everything below a process, it included."""
+    parents = {}
     for p in pathlib.Path("/proc").iterdir():
         if p.name.isdigit():
             try:
-                parent, mine, waited = _stat(p.name)
+                parents.setdefault(_stat(p.name)[0], []).append(int(p.name))
             except OSError:
                 continue
-            if parent == master:
-                total += mine + waited
+    out = [root]
+    for pid in out:
+        out += parents.get(pid, [])
+    return out
+
+
+def below(root):
+    """CPU seconds of all that ran below a process: its reaped children and all living descendants."""
+    total = _stat(root)[2]
+    for pid in _descendants(root)[1:]:
+        try:
+            _, own, reaped = _stat(pid)
+            total += own + reaped
+        except OSError:
+            continue
     return total
 
 
-def tree_rss(master):
-    """Resident memory of a process and its children in bytes, shared pages counted once (PSS)."""
+def pss_below(root):
+    """Resident memory of a process's descendants in bytes, shared pages counted once (PSS)."""
     total = 0
-    for p in pathlib.Path("/proc").iterdir():
-        if not p.name.isdigit():
-            continue
+    for pid in _descendants(root)[1:]:
         try:
-            if int(p.name) != master and _stat(p.name)[0] != master:
-                continue
-            for line in (p / "smaps_rollup").read_text().splitlines():
+            for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
                 if line.startswith("Pss:"):
                     total += int(line.split()[1]) * 1024
         except OSError:
