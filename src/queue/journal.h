@@ -55,7 +55,10 @@ struct journal_settings {
 	const struct queue_settings *queues;
 	int64_t segment_size;  /* bytes; 1 MiB .. 1 GiB */
 	int64_t limit;         /* bytes of all segments together */
-	int64_t message_limit; /* longest image */
+	int64_t message_limit; /* longest image, up to 4 MiB */
+	const char *wake_path; /* trigger of the reader ("public/qmgr"); NULL: none */
+	const struct notes
+		*notes; /* receives what an operator should know: failed flushes, damage */
 };
 
 /* ---- writing: intake ---- */
@@ -101,7 +104,8 @@ struct journal_entry {
 struct journal_report {
 	size_t settled;  /* messages that became files in incoming/ */
 	size_t known;    /* live records whose message was found as a file: left alone */
-	size_t torn;     /* segments with a broken end */
+	size_t torn;     /* segments with a broken end: a group that was never acknowledged */
+	size_t damaged;  /* acknowledged bytes that do not have their checksum: kept in corrupt/ */
 	size_t segments; /* looked at */
 	size_t busy;     /* left alone: an agent that outlived the last reader works on it */
 };
@@ -126,9 +130,10 @@ _must_use_ int journal_reader_open(const struct journal_settings *s, struct jour
 void journal_reader_close(struct journal_reader *r);
 /**
  * Next message that was committed since the last call, in order of each segment. It is counted as
- * in use until journal_removed() or journal_settled().
+ * in use until journal_removed() or journal_settled(). Bytes that are no record are passed over with
+ * a note, and kept in corrupt/.
  *
- * @return 1; 0 none: and the next commit wakes the trigger; negative errno: a segment is broken
+ * @return 1; 0 none: and the next commit wakes the trigger; negative errno: a segment cannot be read
  */
 _must_use_ int journal_next(struct journal_reader *r, struct journal_entry *ret);
 /**
@@ -165,6 +170,8 @@ void journal_hold(struct journal_reader *r, const struct journal_place *p);
 void journal_release(struct journal_reader *r, const struct journal_place *p);
 /**
  * True when the message should be settled soon: its segment is full and others wait for segments.
+ *
+ * @param p   NULL: whether any should
  */
 bool journal_is_wanted(const struct journal_reader *r, const struct journal_place *p);
 /** Free full segments in which nothing is left. Call now and then. */

@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "queue/journal_priv.h"
 #include "queue/message_priv.h"
 
 /* Data of a W or pointer record: one column number. */
@@ -50,6 +51,55 @@ int queue_message_open(const struct queue_settings *s, struct str queue_name, st
 		queue_message_close(m);
 		return r;
 	}
+	*ret = m;
+	return 0;
+}
+
+/* The record's head must be that of the place: places come from other processes. */
+static int look_at_place(const struct journal_segment *seg, const struct journal_place *p,
+	struct journal_head *ret)
+{
+	struct journal_head copy;
+	const size_t n = sizeof(*ret);
+
+	if (seg->generation != p->generation)
+		return -ESTALE;
+	if (p->offset < JOURNAL_DATA + n || p->offset > seg->allocated ||
+		p->length > seg->allocated - p->offset)
+		return -EINVAL;
+	if (pread(seg->fd, ret, n, (off_t)(p->offset - n)) != (ssize_t)n)
+		return -EIO;
+	copy = *ret;
+	journal_head_seal(&copy);
+	if (ret->tag != seg->tag || ret->generation != seg->generation ||
+		ret->length != p->length || ret->head_crc != copy.head_crc)
+		return -EINVAL;
+	return 0;
+}
+
+int queue_message_open_place(const struct journal_place *p, bool writable,
+	struct queue_message **ret, struct why *why)
+{
+	struct journal_segment seg = JOURNAL_NO_SEGMENT;
+	struct journal_head head;
+	struct queue_message *m;
+	int r = p->segment >= JOURNAL_SEGMENTS
+			? -EINVAL
+			: journal_segment_open(p->segment, writable ? O_RDWR : O_RDONLY, &seg);
+
+	if (r == 0)
+		r = look_at_place(&seg, p, &head);
+	if (r < 0) {
+		journal_segment_close(&seg);
+		return why_errno(why, r, "open message at %llu of journal/%04u",
+			(unsigned long long)p->offset, p->segment);
+	}
+	m = mem_new(struct queue_message);
+	m->fd = seg.fd;
+	m->base = (int64_t)p->offset;
+	m->size = (int64_t)p->length;
+	m->mtime = head.created;
+	m->mode = QUEUE_MODE_READY;
 	*ret = m;
 	return 0;
 }
@@ -100,8 +150,14 @@ ssize_t queue_message_pread(const struct queue_message *m, char *p, size_t n, in
 {
 	size_t done = 0;
 
+	if (m->base != 0) {
+		/* What follows in the segment is not of this message. */
+		if (offset < 0 || offset >= m->size)
+			return 0;
+		n = (size_t)MIN((int64_t)n, m->size - offset);
+	}
 	while (done < n) {
-		ssize_t r = pread(m->fd, p + done, n - done, offset + (int64_t)done);
+		ssize_t r = pread(m->fd, p + done, n - done, m->base + offset + (int64_t)done);
 
 		if (r < 0 && errno == EINTR)
 			continue;
@@ -131,7 +187,7 @@ static int change_type(struct queue_message *m, int64_t offset, char from, char 
 		return 0;
 	if (r != 1 || now != from)
 		return -EBADMSG;
-	return fd_pwrite_all(m->fd, str_from(&to, 1), offset);
+	return fd_pwrite_all(m->fd, str_from(&to, 1), m->base + offset);
 }
 
 int queue_message_mark_done(struct queue_message *m, int64_t offset)
@@ -141,6 +197,8 @@ int queue_message_mark_done(struct queue_message *m, int64_t offset)
 
 int queue_message_kill(struct queue_message *m, int64_t offset)
 {
+	if (m->base != 0)
+		return -EROFS;
 	return change_type(m, offset, REC_ATTR, REC_KILL);
 }
 
@@ -149,6 +207,8 @@ int queue_message_mark_warned(struct queue_message *m, int64_t offset)
 	char head[2];
 	ssize_t r;
 
+	if (m->base != 0)
+		return -EROFS;
 	if (offset <= 0)
 		return offset == -1 ? 0 : -EBADMSG;
 	r = queue_message_pread(m, head, sizeof(head), offset);
@@ -161,5 +221,7 @@ int queue_message_mark_warned(struct queue_message *m, int64_t offset)
 
 int queue_message_mark_corrupt(struct queue_message *m)
 {
+	if (m->base != 0)
+		return -EROFS;
 	return fchmod(m->fd, QUEUE_MODE_CORRUPT) == 0 ? 0 : -errno;
 }

@@ -8,6 +8,7 @@
 
 struct queue_message {
 	int fd;
+	int64_t base; /* where the message begins in the file; not 0: in the journal */
 	int64_t size;
 	int64_t mtime;
 	unsigned mode;

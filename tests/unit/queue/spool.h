@@ -28,7 +28,7 @@ static inline int spool_remove_one(const char *path, const struct stat *st, int 
 static inline int spool_setup(void **state)
 {
 	static const char *const dirs[] = { "maildrop", "incoming", "active", "deferred", "hold",
-		"corrupt", "defer" };
+		"corrupt", "defer", "journal" };
 
 	(void)state;
 	(void)snprintf(spool_dir, sizeof(spool_dir), "/tmp/queue_test.XXXXXX");

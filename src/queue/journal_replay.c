@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * queue/journal_replay.c — after whatever happened: young messages become files in incoming/.
+ *
+ * Order: files are written, one syncfs makes them durable, then the records are marked. A replay that is
+ * interrupted at any point can be repeated: what it wrote is found as a file, and is compared with the image
+ * before it counts, for without the flush a file may be there without its bytes.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "queue/journal_priv.h"
+
+/* Generations are begun anew, in new files, when they come to this. */
+#define GENERATION_HIGH 0xf0000000U
+
+struct replay {
+	const struct journal_settings *s;
+	struct journal_state *state;
+	struct journal_report *report;
+	struct why *why;
+	struct journal_segment seg;
+	uint64_t *offsets; /* of images that are settled, to be marked */
+	size_t n;
+	size_t room;
+	uint64_t suspect; /* where the last damage lies that may be a torn end */
+	size_t suspects;
+	uint32_t highest; /* generation */
+	bool wrote;
+	bool has_writers;
+};
+
+/* In place only type bytes and a warning time change, never to NUL. */
+static bool holds(int fd, struct str image)
+{
+	_cleanup_free_ char *bytes = mem_alloc(image.len + 1);
+	size_t done = 0;
+
+	while (done < image.len) {
+		ssize_t n = pread(fd, bytes + done, image.len - done, (off_t)done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		done += (size_t)n;
+	}
+	for (size_t i = 0; i < image.len; i++)
+		if (bytes[i] == '\0' && image.ptr[i] != '\0')
+			return false;
+	return true;
+}
+
+/* Is the message a file already? What an interrupted settling left is removed. */
+static bool is_known(const struct replay *p, struct str id, struct str image)
+{
+	static const char *const queues[] = { QUEUE_INCOMING, QUEUE_ACTIVE, QUEUE_DEFERRED,
+		QUEUE_HOLD, QUEUE_CORRUPT, QUEUE_MAILDROP };
+
+	for (size_t i = 0; i < ARRAY_LEN(queues); i++) {
+		int fd = queue_open(p->s->queues, str_of(queues[i]), id, O_RDONLY | O_NONBLOCK, 0);
+		_cleanup_close_ int close_it = fd;
+		struct stat st;
+		bool is_corrupt;
+
+		if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+			continue;
+		is_corrupt = strcmp(queues[i], QUEUE_CORRUPT) == 0;
+		if ((is_corrupt || (st.st_mode & QUEUE_MODE_READY) == QUEUE_MODE_READY) &&
+			holds(fd, image))
+			return true;
+		if (is_corrupt)
+			continue;
+		IGNORE(queue_remove(p->s->queues, str_of(queues[i]), id) < 0);
+	}
+	return false;
+}
+
+static void add_offset(struct replay *p, uint64_t offset)
+{
+	if (p->n == p->room) {
+		p->room = p->room == 0 ? 256 : p->room * 2;
+		p->offsets = mem_resize(p->offsets, p->room, sizeof(*p->offsets));
+	}
+	p->offsets[p->n++] = offset;
+}
+
+static int settle(struct replay *p, const struct journal_scan *scan)
+{
+	struct journal_entry e = { .place = scan->place };
+	int r;
+
+	memcpy(e.id, scan->head.id, sizeof(scan->head.id));
+	if (is_known(p, str_of(e.id), buf_str(&scan->image))) {
+		p->report->known++;
+	} else {
+		r = journal_settle(p->s->queues, &e, STR(QUEUE_INCOMING), false, p->why);
+		if (r < 0)
+			return r;
+		p->report->settled++;
+		p->wrote = true;
+	}
+	add_offset(p, e.place.offset);
+	return 0;
+}
+
+/* An image that is not what was written: damage if it was acknowledged, else a torn end. */
+static int keep_image(struct replay *p, const struct journal_scan *scan)
+{
+	int r = journal_keep(p->s->queues, &p->seg, scan->place.offset, scan->place.length,
+		scan->head.id);
+
+	if (r < 0)
+		return why_errno(p->why, r, "write " QUEUE_CORRUPT "/%s", scan->head.id);
+	note(p->s->notes, NOTE_WARN,
+		"%s: damaged or incomplete in journal/%04u, kept as " QUEUE_CORRUPT "/%s",
+		scan->head.id, p->seg.number, scan->head.id);
+	p->suspect = scan->place.offset;
+	p->suspects++;
+	add_offset(p, scan->place.offset);
+	return 0;
+}
+
+/* The segment was flushed up to `stable` at some time. */
+static void was_stable(struct replay *p, uint64_t stable)
+{
+	if (p->suspects > 0 && stable > p->suspect) {
+		p->report->damaged += p->suspects;
+		p->suspects = 0;
+	}
+}
+
+/* What lies before `place` and is no record. */
+static int look_at_gap(struct replay *p, const struct journal_scan *scan)
+{
+	uint64_t stable = (uint64_t)scan->head.stable * JOURNAL_ALIGN;
+	uint64_t to = scan->place.offset - sizeof(struct journal_head);
+	int r;
+
+	if (scan->gap == 0 || stable <= scan->gap)
+		return 0; /* none, or of the same group: never acknowledged */
+	r = journal_keep_gap(p->s->queues, &p->seg, scan->gap, to - scan->gap, p->s->notes);
+	if (r < 0)
+		return why_errno(p->why, r, "keep damaged bytes of journal/%04u", p->seg.number);
+	p->report->damaged++;
+	return 0;
+}
+
+static bool is_live(const struct journal_head *h)
+{
+	return h->state != JOURNAL_REMOVED && h->state != JOURNAL_SETTLED;
+}
+
+static int one_record(struct replay *p, struct journal_scan *scan, int found)
+{
+	int r = look_at_gap(p, scan);
+
+	was_stable(p, (uint64_t)scan->head.stable * JOURNAL_ALIGN);
+	if (r == 0 && is_live(&scan->head))
+		r = found == JOURNAL_DAMAGED ? keep_image(p, scan) : settle(p, scan);
+	return r;
+}
+
+/* A record that is cut off, behind the last one: a group that did not get to disk as a whole. */
+static int look_at_end(struct replay *p, const struct journal_scan *scan)
+{
+	struct journal_head h;
+	uint64_t bytes;
+	int r;
+
+	if (pread(p->seg.fd, &h, sizeof(h), (off_t)scan->pos) != (ssize_t)sizeof(h) ||
+		h.tag != p->seg.tag || h.generation != p->seg.generation)
+		return 0;
+	bytes = journal_record_bytes(MIN(h.length, (uint32_t)JOURNAL_IMAGE_MAX));
+	bytes = MIN(bytes, scan->end - scan->pos);
+	p->suspects++;
+	r = journal_keep_gap(p->s->queues, &p->seg, scan->pos, bytes, p->s->notes);
+	return r < 0 ? why_errno(p->why, r, "keep the end of journal/%04u", p->seg.number) : 0;
+}
+
+/* All records of p->seg. */
+static int walk(struct replay *p, uint64_t end, bool has_writer)
+{
+	struct journal_scan scan;
+	int found;
+	int r = 0;
+
+	p->suspects = 0;
+	p->n = 0;
+	p->wrote = false;
+	journal_scan_init(&scan, &p->seg, JOURNAL_DATA, end);
+	while (r == 0 && (found = journal_scan_next(&scan, true)) != JOURNAL_END)
+		r = found < 0 ? why_errno(p->why, found, "read journal/%04u", p->seg.number)
+			      : one_record(p, &scan, found);
+	if (r == 0 && !has_writer)
+		r = look_at_end(p, &scan);
+	if (has_writer)
+		was_stable(p, end);
+	p->report->torn += p->suspects > 0;
+	journal_scan_done(&scan);
+	return r;
+}
+
+/* Files are on disk before records say that they are. */
+static int finish(struct replay *p)
+{
+	_cleanup_close_ int dir = -1;
+	int r = 0;
+
+	if (p->wrote) {
+		dir = fd_open(".", O_RDONLY | O_DIRECTORY, 0);
+		if (dir < 0)
+			return why_errno(p->why, dir, "open the queue directory");
+		if (syncfs(dir) < 0)
+			return why_errno(p->why, -errno, "flush the queue");
+	}
+	for (size_t i = 0; i < p->n && r == 0; i++)
+		r = journal_segment_mark(&p->seg, p->offsets[i], JOURNAL_SETTLED);
+	if (r == 0 && p->n > 0 && fdatasync(p->seg.fd) < 0)
+		r = -errno;
+	return r < 0 ? why_errno(p->why, r, "write journal/%04u", p->seg.number) : 0;
+}
+
+/* A segment without a readable header is put aside whole. */
+static int put_aside(struct replay *p, uint32_t number)
+{
+	_cleanup_buf_ struct buf from = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf to = BUF(BUF_SMALL);
+
+	journal_segment_path(&from, number);
+	buf_putf(&to, QUEUE_CORRUPT "/journal_%04u_%lld", number,
+		(long long)(clock_wall() / USEC_PER_SEC));
+	if (rename(buf_cstr(&from), buf_cstr(&to)) < 0)
+		return why_errno(p->why, -errno, "rename %s to %s", buf_cstr(&from), buf_cstr(&to));
+	note(p->s->notes, NOTE_ERROR, "%s: its header is damaged; kept as %s", buf_cstr(&from),
+		buf_cstr(&to));
+	p->report->damaged++;
+	return 0;
+}
+
+/* Everything is settled: what becomes of the segment, as its slot says. */
+static uint64_t empty_segment(struct replay *p, uint64_t owner)
+{
+	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+
+	if (journal_owner_phase(owner) != JOURNAL_FAILED ||
+		journal_owner_generation(owner) != p->seg.generation)
+		return journal_owner(p->seg.generation, JOURNAL_FREE);
+	journal_segment_path(&path, p->seg.number);
+	if (unlink(buf_cstr(&path)) < 0)
+		return owner;
+	return journal_owner(0, JOURNAL_FREE);
+}
+
+static int replay_open(struct replay *p)
+{
+	struct journal_slot *slot = &p->state->page->slot[p->seg.number];
+	uint64_t owner = atomic_load(&slot->owner);
+	uint64_t end = p->seg.allocated;
+	bool at_work = journal_segment_has_writer(&p->seg);
+	int walked;
+	int r;
+
+	p->report->segments++;
+	p->highest = MAX(p->highest, p->seg.generation);
+	p->has_writers = p->has_writers || at_work;
+	/* A writer that knows another page writes no more. */
+	if (at_work && owner != journal_owner(p->seg.generation, JOURNAL_OPEN))
+		at_work = false;
+	if (at_work)
+		end = MIN(end, atomic_load(&slot->committed));
+	walked = walk(p, end, at_work);
+	r = finish(p);
+	if (walked < 0 || r < 0)
+		return walked < 0 ? walked : r;
+	if (!at_work)
+		atomic_store(&slot->owner, empty_segment(p, owner));
+	return 0;
+}
+
+static int replay_segment(struct replay *p, uint32_t number)
+{
+	struct journal_slot *slot = &p->state->page->slot[number];
+	int r = journal_segment_open(number, O_RDWR, &p->seg);
+
+	if (r == 0) {
+		r = replay_open(p);
+		journal_segment_close(&p->seg);
+		return r;
+	}
+	if (r == -EBADMSG)
+		r = put_aside(p, number);
+	else if (r == -ENOENT || r == -ENODATA)
+		r = 0;
+	else
+		r = why_errno(p->why, r, "open journal/%04u", number);
+	if (r == 0)
+		atomic_store(&slot->owner, journal_owner(0, JOURNAL_FREE));
+	return r;
+}
+
+/* Before generations run out: new files, and generations by the clock again. */
+static void begin_anew(struct replay *p)
+{
+	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+
+	for (uint32_t i = 0; i < JOURNAL_SEGMENTS; i++) {
+		buf_clear(&path);
+		journal_segment_path(&path, i);
+		if (unlink(buf_cstr(&path)) < 0 && errno != ENOENT)
+			return;
+		atomic_store(&p->state->page->slot[i].owner, journal_owner(0, JOURNAL_FREE));
+	}
+	if (fd_sync_dir(QUEUE_JOURNAL) == 0)
+		p->highest = 0;
+}
+
+static uint32_t next_generation(struct replay *p)
+{
+	uint32_t next = atomic_load(&p->state->page->next_generation);
+
+	if (p->highest >= GENERATION_HIGH && !p->has_writers)
+		begin_anew(p);
+	if (next >= GENERATION_HIGH)
+		next = 0;
+	next = MAX(next, journal_generation_floor());
+	return p->highest == UINT32_MAX ? UINT32_MAX : MAX(next, p->highest + 1);
+}
+
+int journal_replay_locked(const struct journal_settings *s, struct journal_state *st,
+	struct journal_report *ret, struct why *why)
+{
+	struct replay p = { .s = s,
+		.state = st,
+		.report = ret,
+		.why = why,
+		.seg = JOURNAL_NO_SEGMENT };
+	int r;
+
+	*ret = (struct journal_report){ 0 };
+	atomic_store(&st->page->ready, 0);
+	/* Who is claiming a segment finishes first; who comes later finds that nobody is ready. */
+	r = journal_state_lock_claim(st);
+	if (r < 0)
+		return why_errno(why, r, "lock journal/state");
+	journal_state_unlock_claim(st);
+	for (uint32_t i = 0; i < JOURNAL_SEGMENTS && r == 0; i++)
+		r = replay_segment(&p, i);
+	if (r == 0) {
+		atomic_store(&st->page->wanted, 0);
+		atomic_store(&st->page->next_generation, next_generation(&p));
+	}
+	free(p.offsets);
+	return r;
+}
+
+int journal_replay(const struct journal_settings *s, struct journal_report *ret, struct why *why)
+{
+	_cleanup_(journal_state_closep) struct journal_state *st = NULL;
+	int r = journal_state_open(true, &st);
+
+	if (r < 0)
+		return why_errno(why, r, "open journal/state");
+	r = journal_state_lock_reader(st);
+	if (r < 0)
+		return why_errno(why, r, "lock journal/state");
+	return journal_replay_locked(s, st, ret, why);
+}
