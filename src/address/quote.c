@@ -41,15 +41,31 @@ static int quoted_string(struct buf *b, struct str s, bool smtp)
 	return r < 0 ? r : buf_addc(b, '"');
 }
 
+/* Length of "@a,@b:" at the start, 0 when there is none. */
+static size_t route_length(struct str s)
+{
+	ptrdiff_t colon = str_starts(s, STR("@")) ? str_chr(s, ':') : -1;
+
+	for (ptrdiff_t i = 0; i < colon; i++)
+		if (breaks_atom((unsigned char)s.ptr[i]) && strchr("@,[]", s.ptr[i]) == NULL)
+			return 0;
+	return (size_t)(colon + 1);
+}
+
 static int quote(struct buf *b, struct str internal, bool smtp)
 {
-	struct address_parts p = address_split(internal);
+	/* In a header a source route stays one; in a command it would be a route to us. */
+	size_t route = smtp ? 0 : route_length(internal);
+	struct address_parts p = address_split(str_skip(internal, route));
 	size_t start = b->len;
-	int r;
+	int r = 0;
 
 	if (internal.len == 0)
 		return 0;
-	r = is_dot_atom(p.local) ? buf_add(b, p.local) : quoted_string(b, p.local, smtp);
+	if (route > 0)
+		r = buf_add(b, str_head(internal, route));
+	if (r == 0)
+		r = is_dot_atom(p.local) ? buf_add(b, p.local) : quoted_string(b, p.local, smtp);
 	if (r == 0 && p.has_at)
 		r = buf_addc(b, '@');
 	if (r == 0 && p.has_at)

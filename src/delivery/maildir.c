@@ -47,12 +47,13 @@ static int make_dirs(const char *dir)
 		buf_clear(&part);
 		buf_put(&part, str_head(all, i));
 		if (mkdir(buf_cstr(&part), 0700) < 0) {
+			int err = errno;
 			struct stat st;
 
 			/* A read-only or foreign directory on the way is none of our business. */
 			if (stat(buf_cstr(&part), &st) == 0 && S_ISDIR(st.st_mode))
 				continue;
-			return -errno;
+			return -err;
 		}
 
 		ptrdiff_t slash = str_rchr(buf_str(&part), '/');

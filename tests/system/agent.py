@@ -192,7 +192,8 @@ class Agent:
         env = dict(os.environ, GENERATION="0", MAIL_CONFIG=str(self.dir), POSTLOG_SERVICE=str(self.log_path),
                    POSTLOG_HOSTNAME="mx.example.test", MAIL_LOGTAG="postfix", POSTROAD_CLIENTS="10")
         where = DEBIAN_DAEMONS if self.kind == "debian" else BUILD / "libexec"
-        argv = [program, "-n", name, "-t", "unix", *(["-u"] if os.geteuid() == 0 else []), *args]
+        privileged = os.geteuid() != 0 or program in ("virtual", "local", "pipe")
+        argv = [program, "-n", name, "-t", "unix", *([] if privileged else ["-u"]), *args]
         p = subprocess.Popen(argv, executable=str(where / program), preexec_fn=prepare, close_fds=False, env=env,
                              cwd=self.queue)
         listener.close()

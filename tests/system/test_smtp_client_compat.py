@@ -230,7 +230,7 @@ def test_native_names(pairs, nexthop):
 HEADERS = ['From: "A B" <a@local.test>', 'To: (c) q@local.test, "x" <z@z.test>,', "\ta+e@local.test", "Subject: a@local.test",
            "Received: from a@local.test", "Resent-To: a@local.test", "Reply-To:a@local.test",
            "Cc: group: a@local.test;", "Message-Id: <a@local.test>", "Return-Path: <a@local.test>",
-           "Errors-To: a@local.test", "Sender: q@local.test (comment)", "",
+           "Errors-To: a@local.test", "Bcc: <@src.test:a@local.test>, \"@src.test:q\"@local.test", "Sender: q@local.test (comment)", "",
            "a@local.test"]
 
 
@@ -240,7 +240,7 @@ def test_generic(pairs):
     for a in agents:
         if a.kind == "debian" and len(a.helpers) == 1:
             a.spawn("trivial-rewrite", "rewrite")
-    same(agents, {}, to=["a@local.test", "a+e@local.test", "q@local.test", "z@z.test"], lines=HEADERS)
+    same(agents, {}, to=["a@local.test", "a+e@local.test", "q@local.test", "z@z.test", "@src.test:q@local.test"], lines=HEADERS)
 
 
 def posted_text(posted):

@@ -15,6 +15,8 @@ static const struct {
 	{ "inline:{{@b.c=@d.e}}", "a+e@b.c", "a+e@d.e|", false },
 	{ "inline:{{@b.c=x}}", "a+e@b.c", "x@example.org|", true },
 	{ "inline:{{@b.c=@d.e}}", "a b@b.c", "a b@d.e|", true },
+	{ "inline:{{@b.c=@d.e}}", "@x.y:a@b.c", "a@d.e|", true },
+	{ "inline:{{@b.c=@d.e}}", "@x.y,@z:a b+e@b.c", "a b+e@d.e|", true },
 	{ "inline:{{a@b.c=,}}", "a@b.c", "!", true },
 	{ "inline:{{a@b.c=x@y.z}}", "b@b.c", NULL, true },
 	{ "fail:x", "b@b.c", "!", true },

@@ -33,6 +33,17 @@ static void test_quote(void **state)
 		{ "\xe4@b", "\"\xe4\"@b" },
 		{ "a\x01@b", "\"a\x01\"@b" },
 		{ "user@[1.2.3.4]", "user@[1.2.3.4]" },
+		/* A source route stays as it is. */
+		{ "@a:b@c", "@a:b@c" },
+		{ "@a,@b:c@d", "@a,@b:c@d" },
+		{ "@[1.2.3.4]:b c@d", "@[1.2.3.4]:\"b c\"@d" },
+		{ "@a:b@c@d", "@a:\"b@c\"@d" },
+		{ "@a:@d", "@a:\"\"@d" },
+		{ "@a:b", "@a:b" },
+		{ "@a@d", "\"@a\"@d" },
+		{ "a:b@d", "\"a:b\"@d" },
+		{ "@a b:c@d", "\"@a b:c\"@d" },
+		{ "@a\":c@d", "\"@a\\\":c\"@d" },
 	};
 
 	(void)state;
