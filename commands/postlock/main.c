@@ -200,7 +200,8 @@ int main(int argc, char **argv)
 	if (mailbox_lock_parse(str_of(style), &l.s.methods, &why) < 0)
 		log_fatal("mailbox_delivery_lock value \"%s\": %s", style, why.text);
 	l.file = argv[optind];
-	l.s.attempts = 1;
+	/* The second one is for a lock file that was forgotten; pauses are ours. */
+	l.s.attempts = 2;
 	l.s.stale = pc.stale_lock_time;
 	hold_signals(&l);
 	take(&l, &pc);

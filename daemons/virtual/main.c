@@ -160,9 +160,16 @@ static void serve(struct service_ctx *ctx, struct service_client *client)
 
 static int check_conf(struct why *why)
 {
+	if (the_conf.virtual_mailbox_base[0] != '/')
+		return why_set(why, -EINVAL,
+			"do not specify relative pathname: virtual_mailbox_base = %s",
+			the_conf.virtual_mailbox_base);
+	if (the_conf.virtual_mailbox_limit > 0 && the_conf.message_size_limit == 0)
+		return why_set(why, -EINVAL,
+			"configuration error: virtual_mailbox_limit is limited but "
+			"message_size_limit is unlimited");
 	if (the_conf.virtual_mailbox_limit > 0 &&
-		(the_conf.message_size_limit == 0 ||
-			the_conf.virtual_mailbox_limit < the_conf.message_size_limit))
+		the_conf.virtual_mailbox_limit < the_conf.message_size_limit)
 		return why_set(why, -EINVAL,
 			"configuration error: virtual_mailbox_limit is smaller than "
 			"message_size_limit");

@@ -47,12 +47,41 @@ static void pause_between(const struct mailbox_lock_settings *s)
 	(void)nanosleep(&ts, NULL);
 }
 
-static bool is_stale(const char *lock, const struct mailbox_lock_settings *s)
+/* Older than `stale`? By the change of its inode: nobody can set that, and a copied file has it too. */
+static bool is_stale(const struct stat *st, const struct mailbox_lock_settings *s)
 {
-	struct stat st;
+	return s->stale > 0 && !S_ISDIR(st->st_mode) &&
+	       (usec_t)(time(NULL) - st->st_ctim.tv_sec) * USEC_PER_SEC > s->stale;
+}
 
-	return s->stale > 0 && stat(lock, &st) == 0 &&
-	       (usec_t)(time(NULL) - st.st_mtim.tv_sec) * USEC_PER_SEC > s->stale;
+/*
+ * Remove a lock file that was forgotten: 0 it is gone, -EEXIST it still counts, other errno.
+ *
+ * Another process may do the same at this moment and already hold a lock file of its own, which
+ * must not be removed: what was taken away is looked at again, and put back when it is not the one.
+ * Between these two calls a third one could make its own; only a kernel lock closes that gap.
+ */
+static int remove_stale(const char *lock, const struct mailbox_lock_settings *s)
+{
+	_cleanup_buf_ struct buf aside = BUF(BUF_SMALL);
+	struct stat before, taken;
+	int r;
+
+	if (lstat(lock, &before) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!is_stale(&before, s))
+		return -EEXIST;
+	r = buf_addf(&aside, "%s.%d", lock, (int)getpid());
+	if (r < 0)
+		return r;
+	if (rename(lock, buf_cstr(&aside)) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (lstat(buf_cstr(&aside), &taken) == 0 &&
+		(taken.st_ino != before.st_ino || taken.st_dev != before.st_dev))
+		r = link(buf_cstr(&aside), lock) < 0 && errno != EEXIST ? -errno : -EEXIST;
+	if (unlink(buf_cstr(&aside)) < 0 && r == 0)
+		r = -errno;
+	return r;
 }
 
 static int try_dotlock(const char *lock)
@@ -70,24 +99,19 @@ int mailbox_dotlock(const char *path, const struct mailbox_lock_settings *s, str
 	_cleanup_buf_ struct buf lock = BUF(BUF_SMALL);
 	int r = buf_addf(&lock, "%s.lock", path);
 
-	for (int i = 0; r == 0; i++) {
+	for (int i = 1; r == 0; i++) {
 		r = try_dotlock(buf_cstr(&lock));
 		if (r == 0)
 			return 0;
-		if (r != -EEXIST)
+		if (r != -EEXIST || i >= s->attempts)
 			break;
-		/* Somebody may have made a new one meanwhile: try at once, then count on. */
-		if (is_stale(buf_cstr(&lock), s) && unlink(buf_cstr(&lock)) == 0) {
-			r = try_dotlock(buf_cstr(&lock));
-			if (r != -EEXIST)
-				break;
+		r = remove_stale(buf_cstr(&lock), s);
+		if (r == -EEXIST) {
+			pause_between(s);
+			r = 0;
 		}
-		if (i + 1 >= s->attempts)
-			break;
-		pause_between(s);
-		r = 0;
 	}
-	return r < 0 ? why_errno(why, r, "unable to create lock file %s", buf_cstr(&lock)) : 0;
+	return why_errno(why, r, "unable to create lock file %s", buf_cstr(&lock));
 }
 
 void mailbox_dotunlock(const char *path)

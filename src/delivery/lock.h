@@ -17,13 +17,14 @@ struct mailbox_lock_settings {
 	unsigned methods; /* enum mailbox_lock */
 	int attempts;     /* deliver_lock_attempts, at least 1 */
 	usec_t delay;     /* deliver_lock_delay, between attempts */
-	usec_t stale;     /* stale_lock_time */
+	usec_t stale; /* stale_lock_time, by the change time (ctime) of the lock file; 0 never */
 };
 
 /** Methods of a list ("fcntl, dotlock"): 0, -EINVAL an unknown one, with why. */
 _must_use_ int mailbox_lock_parse(struct str list, unsigned *ret, struct why *why);
 /**
- * Make PATH.lock, also when PATH does not exist; one that is older than `stale` is removed.
+ * Make PATH.lock, also when PATH does not exist. After a first attempt one that is older than
+ * `stale` is removed, so never with a single attempt.
  *
  * @return 0; -EEXIST still held after all attempts; errno of open(2); with why
  * Blocks: up to attempts times delay.

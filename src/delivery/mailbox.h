@@ -48,8 +48,9 @@ void mailbox_return(const struct mailbox_identity *id);
 /**
  * Append to an mbox file, made when absent (mode 0600).
  *
- * Refused: symbolic links, hard links, what is not a regular file; with strict_ownership, files of
- * others. On failure the file is cut back to its old length.
+ * Refused: symbolic links, hard links, what is not a regular file, what was replaced while we waited
+ * for a lock; with strict_ownership, files of others. On failure the file is cut back to its old
+ * length.
  * @param id     who writes and, with strict_ownership, must own the file
  * @param path   absolute, or relative to the queue directory
  * @param copy   flags usually MAIL_COPY_MBOX; its limit is set here

@@ -151,6 +151,9 @@ static int publish(struct maildir *m, const struct stat *st, struct why *why)
 	if (r < 0)
 		return why_errno(why, r, "create maildir file %s", buf_cstr(&m->final));
 	r = mailbox_sync_dir(buf_cstr(&dir));
+	/* It will be tried again: one copy less. */
+	if (r < 0)
+		(void)unlink(buf_cstr(&m->final));
 	return r < 0 ? why_errno(why, r, "error writing directory %s", buf_cstr(&dir)) : 0;
 }
 

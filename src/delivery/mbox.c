@@ -89,6 +89,26 @@ static bool is_proper(int fd, const struct mailbox_settings *s, const struct mai
 	return true;
 }
 
+/*
+ * Is what we locked still the file of this name? While we waited it may have been moved away or
+ * removed, and what is written to it now would be lost or found elsewhere.
+ */
+static bool is_still_there(int fd, const char *path, struct stat *st, struct mailbox_result *ret)
+{
+	struct stat now;
+	int r = 0;
+
+	if (fstat(fd, st) < 0 || fd_nonblock(fd, false) < 0)
+		r = why_errno(&ret->why, -EIO, "fstat");
+	else if (lstat(path, &now) < 0)
+		r = why_errno(&ret->why, -errno, "file was moved away");
+	else if (now.st_ino != st->st_ino || now.st_dev != st->st_dev)
+		r = why_set(&ret->why, -ESTALE, "file was replaced while waiting for a lock");
+	if (r < 0)
+		mailbox_fail(ret, r);
+	return r == 0;
+}
+
 /* Append and flush; on failure the file has its old length. */
 static int append(int fd, const struct mailbox_settings *s, const char *path, bool is_new,
 	int64_t old_size, struct mail_copy *copy, struct why *why)
@@ -131,11 +151,14 @@ static void deliver_locked(const struct mailbox_settings *s, const struct mailbo
 
 	int r = mailbox_flock(fd, &s->lock, &ret->why);
 
+	if (r < 0) {
+		mailbox_fail(ret, r);
+		return;
+	}
 	/* The length counts from now on: nobody else appends. */
-	if (r == 0 && (fstat(fd, &st) < 0 || fd_nonblock(fd, false) < 0))
-		r = why_errno(&ret->why, -EIO, "fstat");
-	if (r == 0)
-		r = append(fd, s, path, is_new, st.st_size, copy, &ret->why);
+	if (!is_still_there(fd, path, &st, ret) || !is_proper(fd, s, id, path, &st, ret))
+		return;
+	r = append(fd, s, path, is_new, st.st_size, copy, &ret->why);
 	if (r == 0) {
 		r = fd_close_checked(TAKE_FD(fd));
 		if (r < 0)
