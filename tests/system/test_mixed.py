@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Our daemons among Debian's and Debian's among ours, under either master.
+
+That mail flows through every mixture shows that the protocols and the contract with master are the
+real ones. A few mixtures suffice: each direction of each protocol between two daemons is crossed by
+one of them, and each daemon runs under the other's master.
+"""
+
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+import instance
+import mailboxes
+from instance import wait_until
+
+DAEMONS = ("smtpd", "cleanup", "pickup", "trivial-rewrite", "bounce", "flush", "showq", "error", "discard", "smtp", "lmtp", "virtual",
+           "anvil", "qmgr", "postlogd")
+AGENTS = {"error", "discard", "smtp", "lmtp", "virtual"}
+OURS = {
+    "all": set(DAEMONS),
+    "none": set(),
+    "front": {"smtpd", "pickup", "showq", "postlogd", "flush"},
+    "servers": AGENTS | {"cleanup", "trivial-rewrite", "anvil"},
+    "middle": {"trivial-rewrite", "bounce", "anvil", "postlogd"},
+    # Our qmgr speaks to agents and bounce as 3.12 does ("sendopts"), which 3.7's refuse; ours take both.
+    "queue": AGENTS | {"qmgr", "bounce"},
+}
+
+CONF = {
+    "smtpd_peername_lookup": "no", "mynetworks": "127.0.0.0/8", "relay_domains": "relay.example", "fast_flush_domains": "relay.example",
+    "transport_maps": "inline:{{lost.example=error:5.1.2 no such place}, {void.example=discard:silently}, {wait.example=retry:4.3.2 later}}",
+    "virtual_alias_domains": "alias.example", "virtual_alias_maps": "inline:{{list@alias.example=alice@box.example,bob@box.example}}",
+    "smtp_connection_cache_on_demand": "no", "minimal_backoff_time": "300s", "smtpd_client_event_limit_exceptions": "",
+    "smtpd_client_message_rate_limit": "100", "smtpd_reject_unlisted_recipient": "no", "mail_name": "Samename",
+}
+
+
+def mixed_daemons(m, ours):
+    """A daemon_directory with programs of both origins."""
+    place = m.dir / "libexec"
+    place.mkdir()
+    place.chmod(0o755)
+    for name in DAEMONS:
+        (place / name).symlink_to((instance.Instance.daemons if name in ours else instance.DEBIAN_DAEMONS) / name)
+    for name in ("master", "scache", "postfix-script", "postfix-wrapper", "post-install", "postmulti-script", "postfix-tls-script"):
+        if (m.daemons / name).exists():
+            (place / name).symlink_to(m.daemons / name)
+    return place
+
+
+def running(m):
+    """Path of the executable by the name of each program that master has started."""
+    out = {}
+    for p in subprocess.run(["pgrep", "-P", str(m.master_pid())], capture_output=True, text=True).stdout.split():
+        try:
+            path = os.readlink(f"/proc/{p}/exe")
+        except OSError:
+            continue
+        out[path.rsplit("/", 1)[-1]] = path
+    return out
+
+
+def submit(m):
+    """Mail over every way in: the ids that the log gives it, by what is tried."""
+    ids = {"list": m.send("sender@box.example", ["list@alias.example", "one@relay.example"], "Subject: list\n\nhello\n.dot\n",
+                          mail_options=["BODY=8BITMIME", "ENVID=e1"])}
+    ids["lost"] = m.send("alice@box.example", "x@lost.example")
+    ids["void"] = m.send("alice@box.example", "x@void.example")
+    ids["wait"] = m.send("alice@box.example", "x@wait.example")
+    ids["lmtp"] = m.send("alice@box.example", "x@lmtp.example")
+    ids["slow"] = m.send("alice@box.example", "slow@relay.example")
+    with m.smtp() as s:
+        s.ehlo()
+        s.mail("bob@box.example")
+        assert s.docmd("RCPT", "TO:<two@relay.example> NOTIFY=SUCCESS")[0] == 250
+        assert s.data("Subject: told\n\nhello\n")[0] == 250
+    m.sendmail("-f", "carol@box.example", "alice@box.example", text="Subject: local\n\nfrom pickup\n")
+    return ids
+
+
+def check_delivery(m, ids, sink, lmtp):
+    m.wait_log(rf"{ids['lost']}: to=<x@lost\.example>, .*dsn=5\.1\.2, status=bounced \(no such place\)")
+    m.wait_log(rf"{ids['void']}: to=<x@void\.example>, .*status=sent \(silently\)")
+    m.wait_log(rf"{ids['wait']}: to=<x@wait\.example>, .*dsn=4\.3\.2, status=deferred \(later\)")
+    m.wait_log(rf"{ids['lmtp']}: to=<x@lmtp\.example>, .*status=sent \(250 ")
+    m.wait_log(rf"{ids['slow']}: to=<slow@relay\.example>, .*status=deferred \(host .* said: 450 4\.2\.0 not now")
+    sink.wait(2)
+    assert sorted(t for g in sink.messages for t in g["to"]) == ["one@relay.example", "two@relay.example"]
+    assert lmtp.wait(1)[0]["to"] == ["x@lmtp.example"]
+    subjects = {"alice": {"list", "local", "Undelivered Mail Returned to Sender"}, "bob": {"list", "Successful Mail Delivery Report"}}
+
+    def arrived():
+        return all(want <= {str(x["Subject"]) for x in mailboxes.maildir(m.dir, box)} for box, want in subjects.items())
+    wait_until(arrived, f"mail and notices in the mailboxes\n{m.log()}")
+
+
+def check_tools(m, ids, sink, ours):
+    """The queue's listing, and the flush of a site."""
+    if "showq" in ours:
+        m.commands = instance.Instance.commands  # 3.7's postqueue does not know the 3.12 listing; ours knows both
+    rows = [json.loads(line) for line in m.run("postqueue", "-c", m.config, "-j").stdout.splitlines()]
+    assert {r["queue_id"]: r["recipients"][0]["address"] for r in rows} == {
+        ids["wait"]: "x@wait.example", ids["slow"]: "slow@relay.example"}
+    assert "(later)" in m.run("postqueue", "-c", m.config, "-p").stdout
+    sink.refuse.clear()
+    m.wait_log(rf"{ids['slow']}: .*status=deferred")
+    replies = m.dialogue(["EHLO c", "ETRN relay.example", "QUIT"])
+    assert replies[2] == "250 Queuing started", replies
+    sink.wait(3)
+    m.wait_log(rf"{ids['slow']}: removed")
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("master,ours", [(m, o) for m in ("ours", "debian") for o in OURS
+                                         if (m, o) not in (("ours", "all"), ("debian", "none"))])
+def test_mixture(mta, debian, smtp_sink, lmtp_sink, master, ours):
+    sink, lmtp = smtp_sink(refuse={"slow@relay.example": "450 4.2.0 not now"}), lmtp_sink()
+    m = (mta if master == "ours" else debian)(CONF, start=False)
+    conf = mailboxes.settings(m.dir)
+    conf["daemon_directory"] = mixed_daemons(m, OURS[ours])
+    conf["relay_transport"] = f"relay:{sink.nexthop}"
+    conf["transport_maps"] = CONF["transport_maps"][:-1] + f", {{lmtp.example=lmtp:inet:{lmtp.nexthop}}}}}"
+    m.setting(**conf)
+    m.start()
+    ids = submit(m)
+    check_delivery(m, ids, sink, lmtp)
+    check_tools(m, ids, sink, OURS[ours])
+    m.commands = type(m).commands
+    for name, path in running(m).items():
+        assert path.startswith(str(instance.BUILD)) == (name in OURS[ours]), (name, path)
+    # What was persistent ends with the reload, and all starts anew.
+    m.run("postfix", "-c", m.config, "reload")
+    m.wait_log("reload -- version")
+    again = m.send("sender@box.example", ["list@alias.example", "one@relay.example"])
+    m.wait_log(rf"{again}: removed")
+    bad = [line for line in m.log().splitlines() if re.search(
+        r"(panic|fatal|throttling|killed by signal|exit status|premature|unexpected|malformed|protocol error)", line)]
+    assert bad == []
