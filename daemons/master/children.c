@@ -252,7 +252,8 @@ static void on_status(struct ev_loop *ev, struct ev_io *io, int events)
 	if (r == -ENODATA && ch != s->status) {
 		channel_free(ch); /* the last process of before has gone */
 	} else if (r == -EBADMSG) {
-		log_warn("service %s: child sent partial status update", s->canonical);
+		log_warn("service %s(%s): child sent partial status update", s->shown,
+			s->canonical);
 	} else if (r < 0) {
 		log_warn("service %s: read status: %s", s->canonical, strerror(-r));
 	}

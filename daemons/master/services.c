@@ -38,12 +38,12 @@ static const struct conf_var the_vars[] = {
 	CV_END,
 };
 
-/* Fatal at start; at a reload an error that leaves all as it is. */
+/* Fatal at start; at a reload a warning, as often as it happens, that leaves all as it is. */
 static int refuse(bool reload, const char *text)
 {
 	if (!reload)
 		log_fatal("%s", text);
-	log_error("%s", text);
+	log_warn("%s", text);
 	log_warn("the configuration is not reloaded: the last good one stays in force");
 	return -EINVAL;
 }
@@ -125,7 +125,6 @@ void master_clean_environment(const struct master *m)
 			strv_add(&kept, str_of(*e));
 	}
 	check(clearenv() == 0);
-	set_env("PATH", "/usr/bin:/bin");
 	for (size_t i = 0; i < kept.n; i++)
 		import_word(kept.v[i]);
 	for (size_t i = 0; i < words.n; i++)
@@ -269,7 +268,7 @@ static int start_service(struct master *m, struct service_state *s, bool reload)
 	if (endpoint_open(s, &why) < 0) {
 		if (!reload)
 			log_fatal("%s", why.text);
-		log_error("service %s: %s: the service is not started", s->canonical, why.text);
+		log_warn("service %s: %s: the service is not started", s->canonical, why.text);
 		return -EINVAL;
 	}
 	list_remove(&s->node);
@@ -346,6 +345,6 @@ int master_load_services(struct master *m, bool reload)
 		}
 	}
 	if (failed > 0)
-		log_error("%zu service%s could not be started", failed, failed == 1 ? "" : "s");
+		log_warn("%zu service%s could not be started", failed, failed == 1 ? "" : "s");
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include "ipc/status.h"
 #include "log/log.h"
 #include "master.h"
+#include "service/derive.h"
 
 static void add(struct strv *v, const char *text)
 {
@@ -125,7 +126,9 @@ static _noreturn_ void run_child(struct service_state *s, const struct strv *arg
 	place_descriptors(s);
 	place_environment(generation, clients);
 	(void)execv(s->path, argv->v);
-	log_fatal("exec %s: %s", s->path, strerror(errno));
+	/* The log's descriptor may be one of those that were just put in place. */
+	derive_log(s->master->conf, "master", true, s->master->debug);
+	log_fatal("master_spawn: exec %s: %s", s->path, strerror(errno));
 }
 
 pid_t spawn(struct service_state *s, uint32_t generation, int64_t clients, bool stress)

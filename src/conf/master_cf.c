@@ -193,7 +193,7 @@ int master_entry_parse(struct str line, bool chroot_default, struct master_entry
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(e.fields); i++) {
 		if (!str_word(&rest, BLANKS, &word))
 			r = why_set(why, -EINVAL, "missing \"%s\" field", field_names[i]);
-		else if ((i == 0 || i == 7) && str_eq(word, STR("-")))
+		else if ((i == 1 || i == 7) && str_eq(word, STR("-")))
 			r = why_set(why, -EINVAL, "field \"%s\" has no default value",
 				field_names[i]);
 		else

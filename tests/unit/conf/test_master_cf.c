@@ -104,7 +104,7 @@ static void refuses(void **state)
 		{ "foo unix n n n - x x\n", "line 1: field \"max_proc\": bad value: \"x\"" },
 		{ "foo unix n n n - 99999999999 x\n",
 			"line 1: field \"max_proc\": bad value: \"99999999999\"" },
-		{ "- unix n n n - - x\n", "line 1: field \"service name\" has no default value" },
+		{ "foo - n n n - - x\n", "line 1: field \"transport type\" has no default value" },
 		{ "foo unix n n n - - -\n", "line 1: field \"command\" has no default value" },
 		{ "foo unix n n n - - x {a\n", "line 1: missing '}' in \"{a\"" },
 		{ "foo unix n n n - - x {a}b\n", "line 1: syntax error after '}' in \"{a}b\"" },
