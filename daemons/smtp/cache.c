@@ -10,13 +10,25 @@
 #include "base/mem.h"
 #include "client.h"
 
+/* Requests for the destinations that share a slot, by second. */
+struct rate {
+	usec_t since;
+	unsigned now, before;
+};
+#define RATES 64
+
 struct cache {
 	pthread_mutex_t lock;
+	struct rate rates[RATES];
 	pthread_cond_t wake;
 	struct session *head; /* newest first */
 	size_t n, max;
 	bool has_reaper;
+	usec_t wakes_at; /* when the reaper looks again without being called */
 };
+
+/* With nothing to watch, the reaper stays awake for this long: the next connection need not wake it. */
+#define LINGER (2 * USEC_PER_SEC)
 
 struct cache *cache_new(size_t max)
 {
@@ -83,12 +95,17 @@ static usec_t next_deadline(const struct cache *c)
 static void *reap(void *arg)
 {
 	struct cache *c = arg;
+	bool lingered = false;
 
 	(void)pthread_mutex_lock(&c->lock);
 	for (;;) {
 		usec_t until = next_deadline(c);
 		struct session *old;
 
+		if (until == USEC_NEVER && !lingered)
+			until = clock_deadline(LINGER);
+		lingered = c->head == NULL;
+		c->wakes_at = until;
 		if (until == USEC_NEVER) {
 			(void)pthread_cond_wait(&c->wake, &c->lock);
 		} else {
@@ -115,6 +132,32 @@ static void start_reaper(struct cache *c)
 	c->has_reaper = pthread_create(&t, NULL, reap, c) == 0;
 	if (c->has_reaper)
 		(void)pthread_detach(t);
+}
+
+/*
+ * Two destinations that share a slot may count for each other: the worst that comes of it is an idle
+ * connection.
+ */
+bool cache_count(struct cache *c, struct str label)
+{
+	uint32_t hash = 2166136261u;
+	usec_t now = clock_now();
+	struct rate *r;
+	bool often;
+
+	for (size_t i = 0; i < label.len; i++)
+		hash = (hash ^ (unsigned char)label.ptr[i]) * 16777619u;
+	(void)pthread_mutex_lock(&c->lock);
+	r = &c->rates[hash % RATES];
+	if (now - r->since >= USEC_PER_SEC) {
+		r->before = now - r->since < 2 * USEC_PER_SEC ? r->now : 0;
+		r->now = 0;
+		r->since = now;
+	}
+	r->now++;
+	often = r->now > CACHE_OFTEN || r->before > CACHE_OFTEN;
+	(void)pthread_mutex_unlock(&c->lock);
+	return often;
 }
 
 struct session *cache_take(struct cache *c, const char *dest, const struct net_addr *addr)
@@ -145,6 +188,7 @@ void cache_put(struct cache *c, struct session *s, usec_t idle)
 {
 	struct session *old;
 	usec_t now = clock_now();
+	bool wake;
 
 	(void)pthread_mutex_lock(&c->lock);
 	s->idle_until = now + idle;
@@ -153,7 +197,12 @@ void cache_put(struct cache *c, struct session *s, usec_t idle)
 	c->n++;
 	old = take_old(c, now);
 	start_reaper(c);
-	(void)pthread_cond_signal(&c->wake);
+	wake = MIN(s->idle_until, s->expires) < c->wakes_at;
+	if (wake)
+		c->wakes_at = 0;
 	(void)pthread_mutex_unlock(&c->lock);
+	/* Outside the lock, or who wakes up would wait for it at once. */
+	if (wake)
+		(void)pthread_cond_signal(&c->wake);
 	part(old);
 }

@@ -90,11 +90,15 @@ struct session {
 	bool protocol_error; /* and will be */
 	bool broken;         /* not to be talked to any more */
 	int reuse_count;
-	usec_t expires;    /* monotonic; no reuse after */
-	usec_t idle_until; /* monotonic; in the cache */
+	size_t owed;          /* replies to what was sent last */
+	size_t pieces;        /* in which they came */
+	bool answers_at_once; /* in one, last time */
+	usec_t expires;       /* monotonic; no reuse after */
+	usec_t idle_until;    /* monotonic; in the cache */
 	struct smtp_reply reply;
 	struct buf line;
 	struct buf out;
+	struct buf window; /* for reading queue files, between messages */
 };
 
 /** Close without a word and free. NULL is accepted. */
@@ -238,6 +242,14 @@ void notice_send(const struct client *c, struct session *s);
 _alloc_ struct cache *cache_new(size_t max);
 /** A connection for a destination label or an address; NULL when there is none. Caller owns it. */
 struct session *cache_take(struct cache *c, const char *dest, const struct net_addr *addr);
+/**
+ * Count a request for a destination label.
+ *
+ * @return it is asked for often: more than CACHE_OFTEN times within a second
+ */
+bool cache_count(struct cache *c, struct str label);
+/** Requests a second for one destination beyond which connections to it are kept. */
+#define CACHE_OFTEN 10
 /** Keep a connection; may close it or another one instead. */
 void cache_put(struct cache *c, struct session *s, usec_t idle);
 

@@ -29,6 +29,7 @@ void session_free(struct session *s)
 	smtp_reply_done(&s->reply);
 	buf_done(&s->line);
 	buf_done(&s->out);
+	buf_done(&s->window);
 	free(s->host);
 	free(s->where);
 	free(s->where_port);
@@ -48,6 +49,7 @@ static struct session *session_new(int fd, const struct dns_host *h,
 	s->s = fd < 0 ? NULL : stream_new(fd);
 	s->addr = h->addr;
 	s->best = h->best;
+	s->owed = 2; /* the lines of a greeting may come one by one, too */
 	s->host = str_dup(h->name);
 	s->line = BUF(REPLY_LINE + 8);
 	s->out = BUF(BUF_MEDIUM);
@@ -132,14 +134,15 @@ static void complain(struct delivery *d, struct session *s, int n)
 }
 
 /*
- * A server that writes each reply by itself, with Nagle's algorithm, waits for our acknowledgement of
- * the one before; the kernel would delay that by 40 ms. The option lasts for one exchange.
+ * A server that writes each of several replies by itself, with Nagle's algorithm, waits for our
+ * acknowledgement of the one before; the kernel would delay that by 40 ms. The option lasts for one
+ * exchange. Servers that answer a batch in one piece, as far as was seen, do not need it.
  */
 static void acknowledge_at_once(const struct session *s)
 {
 	int one = 1;
 
-	if (s->addr.sa.sa_family != AF_UNIX)
+	if (s->addr.sa.sa_family != AF_UNIX && s->owed > 1 && !s->answers_at_once)
 		(void)setsockopt(stream_fd(s->s), IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one));
 }
 
@@ -149,8 +152,10 @@ int session_reply(struct delivery *d, struct session *s, usec_t timeout)
 
 	smtp_reply_clear(&s->reply);
 	set_timeout(d->c, s, timeout);
-	if (stream_buffered(s->s).len == 0)
+	if (stream_buffered(s->s).len == 0) {
 		acknowledge_at_once(s);
+		s->pieces++;
+	}
 	for (int lines = 0; lines < REPLY_MAX_LINES && garbage < GARBAGE_MAX; lines++) {
 		_cleanup_buf_ struct buf other = BUF(BUF_SMALL);
 		struct str line;
@@ -233,7 +238,7 @@ static int do_connect(struct delivery *d, const struct dns_host *h,
 	const struct client *c = d->c;
 	const struct net_addr *from = NULL;
 	usec_t deadline = clock_deadline(c->p.connect_timeout);
-	int fd, one = 1;
+	int fd;
 
 	if (to->is_unix) {
 		_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
@@ -244,9 +249,6 @@ static int do_connect(struct delivery *d, const struct dns_host *h,
 	fd = choose_from(c, &h->addr, &from);
 	if (fd == 0)
 		fd = net_connect(&h->addr, from, deadline, NULL);
-	/* Small commands must not wait for the acknowledgement of earlier ones. */
-	if (fd >= 0)
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	return fd;
 }
 

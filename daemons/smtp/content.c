@@ -12,6 +12,8 @@
 
 /* Bytes gathered before they are written. */
 #define CHUNK ((size_t)32 * 1024)
+/* Memory for reading that a session keeps. */
+#define KEEP_WINDOW ((size_t)16 * 1024)
 /* Results of callbacks that are not errno values of the connection. */
 #define LOCAL_ERROR 1
 
@@ -189,6 +191,25 @@ static int send_line(struct content *c, struct mime *m, struct str line, bool pa
 	return m == NULL ? put_line(c, line, partial) : mime_line(m, line, partial);
 }
 
+/* The memory for reading stays with the session, as long as it is little. */
+static void lend_window(struct session *s, struct queue_reader *r)
+{
+	if (s->window.ptr == NULL)
+		return;
+	r->buf = s->window;
+	s->window = (struct buf){ 0 };
+}
+
+static void take_window(struct session *s, struct queue_reader *r)
+{
+	if (r->buf.cap <= KEEP_WINDOW) {
+		s->window = r->buf;
+		r->buf = (struct buf){ 0 };
+		buf_clear(&s->window);
+	}
+	queue_reader_done(r);
+}
+
 static int send_records(struct content *c, struct mime *m)
 {
 	struct queue_reader r;
@@ -196,12 +217,13 @@ static int send_records(struct content *c, struct mime *m)
 	int type, e = 0;
 
 	queue_reader_init(&r, c->d->rq->msg, c->d->rq->data_offset, false);
+	lend_window(c->s, &r);
 	while (e == 0 && (type = queue_reader_next(&r, &data)) > 0) {
 		if (type != REC_NORM && type != REC_CONT)
 			break;
 		e = send_line(c, m, data, type == REC_CONT);
 	}
-	queue_reader_done(&r);
+	take_window(c->s, &r);
 	if (e != 0)
 		return e;
 	/* The extracted segment follows; anything else means that the file is not what it was. */

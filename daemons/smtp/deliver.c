@@ -24,6 +24,9 @@ struct route {
 	size_t n, i;
 	size_t sessions;       /* for the current destination */
 	bool more_dests;       /* another destination follows */
+	const char *label;     /* of the current destination */
+	bool listed;           /* in connection_cache_destinations */
+	bool often;            /* asked for often just now */
 	struct net_addr tried; /* by a cached connection to the destination; len 0: none */
 	bool refused;          /* a host said no for good: no other one is asked */
 };
@@ -36,14 +39,13 @@ static bool session_limit_reached(const struct route *r)
 }
 
 /* "domain:port" in lower case; sessions to any of its best hosts may serve it. */
-static char *label_of(const struct smtp_destination *to)
+static const char *label_of(const struct delivery *d, const struct smtp_destination *to)
 {
-	struct buf b = BUF(BUF_SMALL);
+	char *name = arena_cstr(d->a, str_head(to->name, 1024));
 
-	for (size_t i = 0; i < to->name.len && i < 1024; i++)
-		buf_putc(&b, (char)ascii_lower((unsigned char)to->name.ptr[i]));
-	buf_putf(&b, ":%u%s", (unsigned)to->port, to->mx ? "" : "!");
-	return buf_take(&b);
+	for (char *p = name; *p != '\0'; p++)
+		*p = (char)ascii_lower((unsigned char)*p);
+	return arena_fmt(d->a, "%s:%u%s", name, (unsigned)to->port, to->mx ? "" : "!").ptr;
 }
 
 static bool in_list(const struct client *c, const struct smtp_destination *to)
@@ -65,30 +67,31 @@ static bool in_list(const struct client *c, const struct smtp_destination *to)
 	return false;
 }
 
-static bool may_cache(const struct delivery *d, const struct smtp_destination *to, int flag)
+/* Is much mail under way to the destination, as the queue manager or our own count says? */
+static bool may_cache(const struct route *r, int flag)
 {
+	const struct delivery *d = r->d;
+
 	if (d->rq->flags & (REQUEST_MTA_VRFY | REQUEST_USR_VRFY))
 		return false;
-	if (d->c->p.connection_cache_on_demand && (d->rq->flags & flag))
-		return true;
-	return in_list(d->c, to);
+	return r->listed ||
+	       (d->c->p.connection_cache_on_demand && (r->often || (d->rq->flags & flag) != 0));
 }
 
-static bool may_keep(const struct delivery *d, const struct session *s,
-	const struct smtp_destination *to)
+static bool may_keep(const struct route *r, const struct session *s)
 {
-	int64_t max = d->c->p.connection_reuse_count_limit;
+	int64_t max = r->d->c->p.connection_reuse_count_limit;
 
-	return may_cache(d, to, REQUEST_CONN_STORE) && clock_now() < s->expires &&
+	return may_cache(r, REQUEST_CONN_STORE) && clock_now() < s->expires &&
 	       (max == 0 || s->reuse_count < max);
 }
 
 /* Use a session for what is left; it is cached or closed afterwards. false: it was stale. */
-static bool use_session(struct route *r, struct session *s, const struct smtp_destination *to)
+static bool use_session(struct route *r, struct session *s)
 {
 	struct delivery *d = r->d;
 	int64_t max = d->c->p.mx_session_limit;
-	bool keep = may_keep(d, s, to);
+	bool keep = may_keep(r, s);
 
 	/* The last session that may be had is as final as the last host. */
 	if (!r->more_dests && max > 0 && r->sessions + 1 >= (size_t)max)
@@ -110,22 +113,22 @@ static bool use_session(struct route *r, struct session *s, const struct smtp_de
 }
 
 /* Idle connections first; false when there is none that works. */
-static bool try_cached(struct route *r, const struct smtp_destination *to, const struct dns_host *h)
+static bool try_cached(struct route *r, const struct dns_host *h)
 {
 	struct delivery *d = r->d;
-	_cleanup_free_ char *label = h == NULL ? label_of(to) : NULL;
 
-	if (!may_cache(d, to, REQUEST_CONN_LOAD))
+	if (!may_cache(r, REQUEST_CONN_LOAD))
 		return false;
 	for (;;) {
-		struct session *s = cache_take(d->c->cache, label, h == NULL ? NULL : &h->addr);
+		struct session *s = cache_take(d->c->cache, h == NULL ? r->label : NULL,
+			h == NULL ? NULL : &h->addr);
 
 		if (s == NULL)
 			return false;
 		struct net_addr addr = s->addr;
 
 		s->reuse_count++;
-		if (use_session(r, s, to)) {
+		if (use_session(r, s)) {
 			if (h == NULL)
 				r->tried = addr;
 			return true;
@@ -144,14 +147,14 @@ static void try_host(struct route *r, const struct smtp_destination *to, const s
 	d->setup_done = msg_stats_now();
 	if (!policy_allows(d, to, h->name))
 		return;
-	if (try_cached(r, to, h))
+	if (try_cached(r, h))
 		return;
 	s = session_open(d, h, to);
 	if (s == NULL)
 		return;
 	if (h->best)
-		s->dest = label_of(to);
-	(void)use_session(r, s, to);
+		s->dest = str_dup(str_of(r->label));
+	(void)use_session(r, s);
 }
 
 /* The host that a cached connection led to has had its say. */
@@ -222,10 +225,13 @@ static bool try_destination(struct route *r, const struct smtp_destination *to)
 	struct dns_hosts l;
 
 	r->sessions = 0;
+	r->label = label_of(d, to);
+	r->listed = in_list(c, to);
+	r->often = cache_count(c->cache, str_of(r->label));
 	r->tried.len = 0;
 	r->more_dests = true; /* its hosts have not been looked up yet */
 	d->last = false;
-	if (try_cached(r, to, NULL) && d->left == 0)
+	if (try_cached(r, NULL) && d->left == 0)
 		return false;
 	if (to->is_unix) {
 		if (r->tried.len == 0)

@@ -356,9 +356,12 @@ static int flush_out(struct transfer *t)
 	enum smtp_step step = smtp_tx_expects(&t->tx);
 	int e = 0;
 
-	if (s->out.len > 0)
+	if (s->out.len > 0) {
+		s->owed = smtp_tx_owed(&t->tx);
+		s->pieces = 0;
 		e = session_send(s, buf_str(&s->out), timeout_of(&t->d->c->p, step),
 			t->d->c->p.per_request_deadline);
+	}
 	buf_clear(&s->out);
 	return e;
 }
@@ -379,6 +382,8 @@ static bool take_reply(struct transfer *t, enum transfer_result *ret)
 	}
 	if (e == 0) {
 		ev = smtp_tx_reply(&t->tx, s->reply.code);
+		if (s->owed > 1 && smtp_tx_owed(&t->tx) == 0)
+			s->answers_at_once = s->pieces == 1;
 		if (ev.kind == SMTP_TX_STALE) {
 			s->broken = true;
 			*ret = TRANSFER_STALE;

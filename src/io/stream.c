@@ -3,7 +3,7 @@
  * io/stream.c — buffered byte streams; see stream.h.
  *
  * The plain transport of a socket waits in recv(2) with SO_RCVTIMEO where only the timeout limits
- * it: one system call a read. With a deadline it polls.
+ * it: one system call a read. With a deadline, and for what is left of a long timeout, it polls.
  */
 #include "io/stream.h"
 
@@ -42,7 +42,7 @@ struct stream {
 	size_t out_len;
 };
 
-/* Set the receive timeout of the socket; it is remembered, as it seldom changes. */
+/* Set the receive timeout of the socket; it is remembered. */
 static void set_rcvtimeo(struct stream *s, usec_t timeout)
 {
 	struct timeval tv;
@@ -55,12 +55,24 @@ static void set_rcvtimeo(struct stream *s, usec_t timeout)
 		s->rcvtimeo = timeout;
 }
 
+/*
+ * The kernel may wake us before `timeout` is over, not later. A protocol whose steps have different
+ * limits need not change the option at each of them; but neither is a long wait cut to bits.
+ */
+static void limit_rcvtimeo(struct stream *s, usec_t timeout)
+{
+	if (s->rcvtimeo == 0 || s->rcvtimeo > timeout || s->rcvtimeo < timeout / 64)
+		set_rcvtimeo(s, timeout);
+}
+
 static ssize_t socket_read(struct stream *s, char *p, size_t n, usec_t deadline)
 {
 	bool simple = s->deadline == USEC_NEVER;
 
-	if (simple)
-		set_rcvtimeo(s, s->timeout);
+	if (simple && s->timeout == 0)
+		set_rcvtimeo(s, 0);
+	else if (simple)
+		limit_rcvtimeo(s, s->timeout);
 	for (;;) {
 		ssize_t got = recv(s->rfd, p, n, simple ? 0 : MSG_DONTWAIT);
 		int r;

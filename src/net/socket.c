@@ -206,6 +206,15 @@ static int await_connect(int fd, usec_t deadline)
 	return -error;
 }
 
+/* The kernel counts connect(2) as sending; it takes 0 and less as no limit. */
+static void limit_send(int fd, int ms)
+{
+	const struct timeval limit = { .tv_sec = MAX(ms, 0) / 1000,
+		.tv_usec = MAX(ms, 0) % 1000 * 1000 };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+}
+
 static int connect_inet(int fd, const struct net_addr *to, const struct net_addr *from,
 	usec_t deadline)
 {
@@ -219,10 +228,14 @@ static int connect_inet(int fd, const struct net_addr *to, const struct net_addr
 			return -errno;
 	}
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	limit_send(fd, clock_poll_ms(deadline));
 	r = connect(fd, &to->sa, to->len) < 0 ? -errno : 0;
-	if (r == -EINPROGRESS || r == -EINTR)
+	if (r == -EINTR)
 		r = await_connect(fd, deadline);
-	return r < 0 ? r : fd_nonblock(fd, false);
+	else if (r == -EINPROGRESS)
+		r = -ETIMEDOUT;
+	limit_send(fd, 0);
+	return r;
 }
 
 int net_connect(const struct net_addr *to, const struct net_addr *from, usec_t deadline,
@@ -235,7 +248,10 @@ int net_connect(const struct net_addr *to, const struct net_addr *from, usec_t d
 	net_addr_text(to, text);
 	if (to->sa.sa_family == AF_UNIX)
 		return net_connect_unix(text, deadline, why);
-	fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (clock_poll_ms(deadline) == 0)
+		return why_errno(why, -ETIMEDOUT, "connect to [%s]:%u", text,
+			(unsigned)net_addr_port(to));
+	fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return why_errno(why, -errno, "socket for %s", text);
 	r = connect_inet(fd, to, from, deadline);
@@ -251,7 +267,6 @@ int net_connect(const struct net_addr *to, const struct net_addr *from, usec_t d
  */
 int net_connect_unix(const char *path, usec_t deadline, struct why *why)
 {
-	struct timeval limit = { 0 };
 	struct net_addr a;
 	int ms = clock_poll_ms(deadline);
 	int fd;
@@ -264,11 +279,7 @@ int net_connect_unix(const char *path, usec_t deadline, struct why *why)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return why_errno(why, -errno, "socket for %s", path);
-	if (ms > 0) {
-		limit.tv_sec = ms / 1000;
-		limit.tv_usec = ms % 1000 * 1000;
-		(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-	}
+	limit_send(fd, ms);
 	do {
 		r = connect(fd, &a.sa, a.len) < 0 ? -errno : 0;
 	} while (r == -EINTR);
@@ -276,10 +287,7 @@ int net_connect_unix(const char *path, usec_t deadline, struct why *why)
 		fd_close(fd);
 		return why_errno(why, r == -EAGAIN ? -ETIMEDOUT : r, "connect to %s", path);
 	}
-	if (ms > 0) {
-		limit = (struct timeval){ 0 };
-		(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-	}
+	limit_send(fd, 0);
 	return fd;
 }
 

@@ -6,6 +6,9 @@
 
 #include "log/log.h"
 
+/* Bytes that a connection keeps between two requests. */
+#define KEEP_MEMORY ((size_t)32 * 1024)
+
 struct queue_params {
 	const char *hash_queue_names;
 	int64_t hash_queue_depth;
@@ -39,9 +42,8 @@ const char *agent_changed(const struct agent *ag)
 
 /* One request; false: the connection ends. */
 static bool serve_one(const struct agent *ag, struct service_ctx *ctx,
-	struct service_client *client, agent_deliver_fn deliver)
+	struct service_client *client, struct arena *a, agent_deliver_fn deliver)
 {
-	_cleanup_arena_ struct arena *a = arena_new(0);
 	struct delivery_request rq;
 	struct why why = { 0 };
 	int e = request_read(client->stream, &ag->queue, a, &rq, &why);
@@ -55,13 +57,28 @@ static bool serve_one(const struct agent *ag, struct service_ctx *ctx,
 	return request_answer(client->stream, &rq, e, !service_is_ending(ctx)) == 0;
 }
 
+/* Memory for the next request: that of the last one, unless it was large. */
+static struct arena *renew(struct arena *a)
+{
+	if (a != NULL && arena_used(a) <= KEEP_MEMORY) {
+		arena_clear(a);
+		return a;
+	}
+	arena_free(a);
+	return arena_new(0);
+}
+
 void agent_serve(const struct agent *ag, struct service_ctx *ctx, struct service_client *client,
 	agent_deliver_fn deliver)
 {
+	struct arena *a = NULL;
+
 	if (request_greet(client->stream) < 0)
 		return;
 	do {
 		if (!service_next_request(ctx, client, 0))
 			break;
-	} while (serve_one(ag, ctx, client, deliver));
+		a = renew(a);
+	} while (serve_one(ag, ctx, client, a, deliver));
+	arena_free(a);
 }

@@ -156,6 +156,11 @@ enum smtp_step smtp_tx_expects(const struct smtp_tx *t)
 	return is_settled(t) ? SMTP_STEP_END : (enum smtp_step)t->owed[t->owed_head];
 }
 
+size_t smtp_tx_owed(const struct smtp_tx *t)
+{
+	return t->owed_tail - t->owed_head;
+}
+
 void smtp_tx_body_sent(struct smtp_tx *t)
 {
 	check(t->body_due);

@@ -104,6 +104,8 @@ void smtp_tx_init(struct smtp_tx *t, const struct smtp_tx_plan *p, struct arena 
 enum smtp_tx_want smtp_tx_output(struct smtp_tx *t, struct buf *out);
 /** The step whose reply comes next; SMTP_STEP_END when none is owed. */
 enum smtp_step smtp_tx_expects(const struct smtp_tx *t);
+/** Replies that are owed. */
+size_t smtp_tx_owed(const struct smtp_tx *t);
 /** The content was written, without the final dot. */
 void smtp_tx_body_sent(struct smtp_tx *t);
 /**

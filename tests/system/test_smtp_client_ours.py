@@ -80,6 +80,22 @@ def test_cache_not_asked_for(agent, sink):
     assert len(s.connections) == 2
 
 
+def test_cache_when_asked_often(agent, sink):
+    """More than ten requests within a second keep connections, whatever the queue manager says."""
+    a, s = agent(), sink()
+    c, f = a.connect()
+    for wire in [a.make_request(["a@y"], s.nexthop)[0] for _ in range(40)]:
+        c.sendall(wire)
+        assert read_list(f)[-1] == ("status", "0") and read_list(f)[0][0] == "protocol"
+    c.close()
+    assert 10 <= len(s.connections) < 30
+    off = agent(conf={"smtp_connection_cache_on_demand": "no"})
+    t = sink()
+    for _ in range(15):
+        assert off.deliver(["a@y"], t.nexthop).done
+    assert len(t.connections) == 15
+
+
 def test_cache_destinations(agent, sink):
     s = sink()
     a = agent(conf={"smtp_connection_cache_destinations": "127.0.0.1", "smtp_connection_cache_on_demand": "no"})
