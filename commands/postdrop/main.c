@@ -182,10 +182,13 @@ static void answer(struct stream *s, unsigned status, struct str reason)
 static void wake_pickup(void)
 {
 	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	int r;
 
 	buf_putf(&path, "public/%s", the_conf.pickup_service_name);
 	/* When it is not there it will find the file as soon as it starts. */
-	(void)!ipc_trigger(buf_cstr(&path), STR("W"), the_conf.trigger_timeout);
+	r = ipc_trigger(buf_cstr(&path), STR("W"), the_conf.trigger_timeout);
+	if (r == -ENOENT)
+		log_warn("unable to look up %s: %s", buf_cstr(&path), strerrordesc_np(-r));
 }
 
 /*

@@ -120,13 +120,11 @@ static bool copy(struct relay *r)
 	size_t max = (size_t)r->c->line_length_limit;
 	_cleanup_buf_ struct buf slow = BUF(max + 2);
 	_cleanup_buf_ struct buf record = BUF((size_t)REC_MAX + 16);
-	unsigned segment = 0;
+	int type = 0;
 	int e = 0;
 
-	while (e == 0 && segment < 3) {
-		static const char ends[] = { REC_MESG, REC_XTRA, REC_END };
+	while (e == 0 && type != REC_END) {
 		struct str data;
-		int type;
 
 		if (!stream_readable(r->user))
 			e = stream_flush(r->to);
@@ -141,8 +139,6 @@ static bool copy(struct relay *r)
 		e = rec_put(&record, type, data);
 		if (e == 0)
 			e = stream_write(r->to, buf_str(&record));
-		if (type == ends[segment])
-			segment++;
 	}
 	/* Should writing fail there may be words that say why. */
 	(void)!stream_flush(r->to);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/auxv.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -157,11 +158,24 @@ int fd_open(const char *path, int flags, mode_t mode)
 	return open_retry(path, flags | O_NOFOLLOW, mode);
 }
 
+/*
+ * Of a set-id program glibc has opened what was closed, so that using it fails: input that cannot be
+ * read and output that cannot be written.
+ */
+static bool is_stand_in(int fd)
+{
+	int flags = getauxval(AT_SECURE) != 0 ? fcntl(fd, F_GETFL) : -1;
+
+	return flags >= 0 && (flags & O_ACCMODE) == (fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
 void fd_open_std(void)
 {
 	for (int fd = 0; fd <= 2; fd++) {
 		int got;
 
+		if (is_stand_in(fd))
+			(void)close(fd);
 		if (fcntl(fd, F_GETFD) >= 0)
 			continue;
 		/* All below are open, so that the lowest free descriptor is this one. */

@@ -11,7 +11,7 @@ static int read_length(struct stream *s, size_t *ret)
 	size_t len = 0;
 
 	for (unsigned shift = 0;; shift += 7) {
-		int c = shift < 28 ? stream_getc(s) : -EBADMSG;
+		int c = shift < 28 ? stream_getc(s) : -EMSGSIZE;
 
 		if (c < 0)
 			return c == -ENODATA ? -EPIPE : c;
@@ -61,7 +61,7 @@ int recread(struct stream *s, size_t max, struct buf *slow, struct str *ret_data
 	in = stream_buffered(s);
 	n = rec_get(in, max, &type, ret_data);
 	if (n < 0)
-		return (int)n;
+		return in.ptr[0] != '\0' ? -EMSGSIZE : (int)n;
 	if (n == 0) {
 		type = read_slowly(s, max, slow);
 		if (type > 0)

@@ -127,6 +127,12 @@ const char *submit_id(const struct submit *s)
 	return s->file.id;
 }
 
+static void too_big(struct submit *s)
+{
+	note(s->c->s.log, NOTE_WARN, "uid=%ld: File too large", (long)s->user.uid);
+	s->status |= INTAKE_STAT_SIZE;
+}
+
 void submit_flush(struct submit *s)
 {
 	int r;
@@ -138,7 +144,7 @@ void submit_flush(struct submit *s)
 	r = fd_write_all(s->file.fd, buf_str(&s->out));
 	buf_clear(&s->out);
 	if (r == -EFBIG) {
-		s->status |= INTAKE_STAT_SIZE;
+		too_big(s);
 	} else if (r < 0) {
 		note(s->c->s.log, NOTE_WARN, "uid=%ld: write: %s", (long)s->user.uid,
 			strerrordesc_np(-r));
@@ -158,7 +164,7 @@ void submit_put(struct submit *s, int type, struct str data)
 	}
 	s->size += (int64_t)(s->out.len - before);
 	if (s->c->s.message_size_limit > 0 && s->size > s->c->s.message_size_limit)
-		s->status |= INTAKE_STAT_SIZE;
+		too_big(s);
 	else if (s->out.len >= FLUSH_BYTES)
 		submit_flush(s);
 }
@@ -177,7 +183,7 @@ unsigned submit_finish(struct submit *s, struct str *ret_reason)
 {
 	int r = 0;
 
-	if (!s->seen_sender || !s->seen_rcpt)
+	if (s->status == 0 && (!s->seen_sender || !s->seen_rcpt))
 		s->status |= INTAKE_STAT_BAD;
 	submit_flush(s);
 	if (s->status == 0) {

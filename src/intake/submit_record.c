@@ -87,6 +87,9 @@ int submit_record(struct submit *s, int type, struct str data, struct why *why)
 {
 	int r;
 
+	/* What was refused is only read to its end. */
+	if (s->status != 0)
+		return type != REC_END;
 	if (s->segment >= ARRAY_LEN(segments) || type <= 0 ||
 		strchr(segments[s->segment], type) == NULL)
 		return why_set(why, -EBADMSG, "uid=%ld: unexpected record type: %d",
@@ -98,8 +101,7 @@ int submit_record(struct submit *s, int type, struct str data, struct why *why)
 		s->segment++;
 	if (type == REC_FROM) {
 		s->seen_sender = true;
-		if (s->status == 0)
-			s->status |= submit_check_sender(s, data);
+		s->status |= submit_check_sender(s, data);
 	}
 	if (type == REC_RCPT)
 		s->seen_rcpt = true;

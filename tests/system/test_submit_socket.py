@@ -115,10 +115,10 @@ def test_dialogue(m):
             ([("S", "a\0b")], b"", {"fatal": f"uid={uid}: null or line break in 'sender' record type: a?b"}),
             ([("S", "x" * 3000)], b"", {"fatal": f"uid={uid}: malformed input"}),
             (GOOD[:3], b"N\x05ab", {"fatal": f"uid={uid}: malformed input"}),
-            (GOOD[:3], b"N\xff\xff\xff\xff\x01", {"fatal": f"uid={uid}: unexpected record type: 0"}),
+            (GOOD[:3], b"N\xff\xff\xff\xff\x01", {"fatal": f"uid={uid}: malformed input"}),
             (GOOD[:3], b"N\xff\xff\xff\x7f", {"fatal": f"uid={uid}: malformed input"}),
             ([], b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", {"fatal": f"uid={uid}: malformed input"}),
-            ([], b"\xff" * 100000, {"fatal": f"uid={uid}: unexpected record type: 0"}),
+            ([], b"\xff" * 100000, {"fatal": f"uid={uid}: malformed input"}),
     ):
         p = Peer(m)
         assert p.greeting["protocol"] == "postdrop_protocol" and re.fullmatch("[0-9A-F]+", p.greeting["queue_id"])
@@ -144,8 +144,9 @@ def test_forged(m):
     m.wait_log(rf"submitd\[\d+\]: warning: uid={uid}: ignoring attribute record: submit_uid=0", count=6)
 
 
-def forge_file(m, uid, mode=0o744, name="AAAA1", attr="submit_uid=4242"):
-    p = m.queue / "maildrop" / name
+def forge_file(m, uid, mode=0o744, attr="submit_uid=4242"):
+    empty(m)
+    p = m.queue / "maildrop/AAAA1"
     p.write_bytes(b"".join(record(k, d) for k, d in [("T", "%d 0" % time.time()), ("A", attr), *GOOD]))
     os.chown(p, uid, -1)
     p.chmod(mode)

@@ -45,7 +45,7 @@ static void test_records(void **state)
 		{ { "N", 1 }, "", -EPIPE },
 		{ { "N\203", 2 }, "", -EPIPE },
 		{ { "\0\0", 2 }, "", -EBADMSG },
-		{ { "N\200\200\200\200\1", 6 }, "", -EBADMSG },
+		{ { "N\200\200\200\200\1", 6 }, "", -EMSGSIZE },
 		{ { "N\12aaaaaaaaaa", 12 }, "N:aaaaaaaaaa|", -ENODATA },
 		{ { "N\13aaaaaaaaaaa", 13 }, "", -EMSGSIZE },
 	};
