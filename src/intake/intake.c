@@ -20,7 +20,7 @@ int intake_open(const struct intake_conf *c, unsigned flags, struct intake **ret
 	const struct intake_settings *s = c->s;
 	struct writer *w;
 	struct intake *it;
-	int r = writer_open(s->queue, s->message_size_limit, &w, why);
+	int r = writer_open(s->queue, s->journal, s->message_size_limit, &w, why);
 
 	if (r < 0)
 		return r;
@@ -241,7 +241,7 @@ static void commit(struct intake *it)
 		intake_fail(it, r == -EFBIG ? INTAKE_STAT_SIZE : INTAKE_STAT_WRITE, STR_EMPTY);
 		return;
 	}
-	if (hold || it->c->qmgr == NULL)
+	if (hold || it->c->qmgr == NULL || writer_is_journaled(it->w))
 		return;
 	r = ipc_bell_ring(it->c->qmgr);
 	if (r < 0)

@@ -14,7 +14,7 @@
 
 #include "address/rewrite.h"
 #include "base/arena.h"
-#include "queue/dir.h"
+#include "queue/journal.h"
 #include "queue/record.h"
 
 /** Flags of the cleanup protocol. */
@@ -107,6 +107,7 @@ struct intake_settings {
 	intake_bounce_fn bounce;    /* for INTAKE_BOUNCE; NULL: the status is returned as it is */
 	void *bounce_ctx;
 	const struct queue_settings *queue;
+	struct journal_writer *journal; /* where young messages go; NULL: files */
 	const struct router *router;
 	const struct table_settings *tables;
 	const struct notes *log; /* receives complete log lines "ID: message-id=..." */
@@ -122,7 +123,7 @@ const char *intake_conf_changed(const struct intake_conf *c);
 
 struct intake;
 /**
- * Begin a message: creates the queue file.
+ * Begin a message: creates the queue file, unless the message may go to the journal.
  *
  * @param flags   enum intake_flags
  * @return 0; negative errno (no space, no permission) with why
@@ -145,7 +146,7 @@ unsigned intake_record(struct intake *it, int type, struct str data);
 /**
  * After E: complete the message, or remove it.
  *
- * With INTAKE_STAT_OK the queue file is fsynced, has its final mode, and qmgr was told.
+ * With INTAKE_STAT_OK the message is on stable storage, and qmgr was told.
  * @param ret_reason   text for the reply, in the intake's memory
  * @return status bits
  */

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * intake/writer.c — a queue file that is being written.
+ * intake/writer.c — a message that is being written.
+ *
+ * Invariant: while file.fd is -1 and nothing was committed, all of the message is in the buffer.
  */
 #include "intake/writer.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -17,28 +21,39 @@
 
 struct writer {
 	const struct queue_settings *q;
-	struct queue_file file; /* fd -1: closed */
-	bool exists;            /* to be removed unless committed */
+	struct journal_writer *journal; /* where it goes at the end; NULL: it is a file */
+	struct queue_file file;         /* fd -1: closed, or not made yet */
+	bool exists;                    /* to be removed unless committed */
+	bool journaled;                 /* committed to the journal */
+	size_t memory;                  /* the buffer goes to the file when it has grown to this */
 	int64_t limit;
 	int64_t written;
 	struct buf buf;
 	int error;
 };
 
-int writer_open(const struct queue_settings *q, int64_t limit, struct writer **ret, struct why *why)
+int writer_open(const struct queue_settings *q, struct journal_writer *j, int64_t limit,
+	struct writer **ret, struct why *why)
 {
 	static const struct rec_size none;
 	struct writer *w = mem_new(struct writer);
-	int r = queue_create(q, STR(QUEUE_INCOMING), 0600, &w->file, why);
+	int r;
 
-	if (r < 0) {
-		free(w);
-		return r;
-	}
 	w->q = q;
-	w->exists = true;
 	w->limit = limit;
 	w->buf = BUF(BUFFER_MAX);
+	w->memory = FLUSH_BYTES;
+	if (j != NULL && journal_reserve(j, &w->file) == 0) {
+		w->journal = j;
+		w->memory = journal_writer_limit(j) + 1;
+	} else {
+		r = queue_create(q, STR(QUEUE_INCOMING), 0600, &w->file, why);
+		if (r < 0) {
+			free(w);
+			return r;
+		}
+		w->exists = true;
+	}
 	rec_put_size(&w->buf, &none);
 	*ret = w;
 	return 0;
@@ -64,13 +79,33 @@ int writer_error(const struct writer *w)
 	return w->error;
 }
 
+/* It does not go to the journal: from now on it is a file of the same name. */
+static int become_file(struct writer *w)
+{
+	int fd;
+
+	if (w->journal == NULL)
+		return 0;
+	fd = queue_open(w->q, STR(QUEUE_INCOMING), str_of(w->file.id), O_RDWR | O_CREAT | O_EXCL,
+		0600);
+	if (fd < 0)
+		return fd;
+	w->journal = NULL;
+	w->memory = FLUSH_BYTES;
+	w->file.fd = fd;
+	w->exists = true;
+	return 0;
+}
+
 int writer_flush(struct writer *w)
 {
 	int r;
 
 	if (w->error < 0 && w->error != -EFBIG)
 		return w->error;
-	r = fd_write_all(w->file.fd, buf_str(&w->buf));
+	r = become_file(w);
+	if (r == 0)
+		r = fd_write_all(w->file.fd, buf_str(&w->buf));
 	if (r < 0 && w->error == 0)
 		w->error = r;
 	w->written += (int64_t)w->buf.len;
@@ -89,7 +124,7 @@ void writer_put(struct writer *w, int type, struct str data)
 		w->error = r == -EMSGSIZE ? -EFBIG : r;
 	else if (w->limit > 0 && writer_offset(w) > w->limit)
 		w->error = -EFBIG;
-	else if (w->buf.len >= FLUSH_BYTES)
+	else if (w->buf.len >= w->memory || (type == REC_DONE && w->journal != NULL))
 		w->error = writer_flush(w);
 }
 
@@ -120,14 +155,24 @@ static int settle(struct writer *w, struct str queue)
 	return r;
 }
 
-int writer_commit(struct writer *w, const struct rec_size *size, struct str queue, struct why *why)
+/* 1: the journal has it; 0: it must be a file; negative errno. */
+static int commit_to_journal(struct writer *w, struct str queue, struct why *why)
 {
-	int r = w->error;
+	int r;
 
-	if (r == 0)
-		r = put_size(w, size);
-	if (r == 0)
-		r = writer_flush(w);
+	if (w->journal == NULL || !str_eq(queue, STR(QUEUE_INCOMING)))
+		return 0;
+	r = journal_commit(w->journal, &w->file, buf_str(&w->buf), why);
+	if (r == -EAGAIN)
+		return 0;
+	w->journaled = r == 0;
+	return r == 0 ? 1 : r;
+}
+
+static int commit_file(struct writer *w, struct str queue)
+{
+	int r = writer_flush(w);
+
 	if (r == 0)
 		r = settle(w, queue);
 	if (r == 0) {
@@ -135,13 +180,33 @@ int writer_commit(struct writer *w, const struct rec_size *size, struct str queu
 		if (r < 0)
 			(void)!queue_remove(w->q, queue, str_of(w->file.id));
 	}
+	return r;
+}
+
+int writer_commit(struct writer *w, const struct rec_size *size, struct str queue, struct why *why)
+{
+	struct why cause = { "" };
+	int r = w->error;
+
+	if (r == 0)
+		r = put_size(w, size);
+	if (r == 0)
+		r = commit_to_journal(w, queue, &cause);
+	if (r == 0)
+		r = commit_file(w, queue);
 	if (r < 0) {
 		w->error = r;
 		writer_remove(w);
-		return why_errno(why, r, "write queue file");
+		return cause.text[0] != '\0' ? why_set(why, r, "%s", cause.text)
+					     : why_errno(why, r, "write queue file");
 	}
 	w->exists = false;
 	return 0;
+}
+
+bool writer_is_journaled(const struct writer *w)
+{
+	return w->journaled;
 }
 
 void writer_remove(struct writer *w)

@@ -1,28 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * intake/writer.h — where the records of a new message go. The only place that knows that it is a file.
+ * intake/writer.h — where the records of a new message go. The only place that knows whether that is a
+ * file or the journal.
  *
- * Bytes gather in memory and reach the file in few writes; a small message takes one. The first
- * record is the size record, a place holder until writer_commit() knows its values. Errors are
- * remembered: after one, puts do nothing and commit fails.
+ * Bytes gather in memory. A message that may go to the journal stays there until it is committed; it
+ * becomes a file as soon as it cannot go there: it is too long, another process must read it
+ * (writer_flush), it is to be held, it has a done recipient, or the journal is not available. To a file
+ * they go in few writes; a small message takes one. The first record is the size record, a place
+ * holder until writer_commit() knows its values. Errors are remembered: after one, puts do nothing and
+ * commit fails.
  */
 #pragma once
 
-#include "queue/dir.h"
+#include "queue/journal.h"
 #include "queue/record.h"
 
 struct writer;
 
 /**
- * Create the message in incoming/.
+ * Begin a message: in memory if the journal has an id for it, else as a file in incoming/.
  *
  * @param q       queue layout
+ * @param j       the journal; NULL: always a file
  * @param limit   most bytes of the file (message_size_limit); 0: no limit
  * @return 0; negative errno with why
  * Blocks: on disk.
  */
-_must_use_ int writer_open(const struct queue_settings *q, int64_t limit, struct writer **ret,
-	struct why *why);
+_must_use_ int writer_open(const struct queue_settings *q, struct journal_writer *j, int64_t limit,
+	struct writer **ret, struct why *why);
 /** The queue id. */
 const char *writer_id(const struct writer *w);
 /** The time that the id tells. */
@@ -34,20 +39,22 @@ int64_t writer_offset(const struct writer *w);
 /** 0; -EFBIG over the limit; another negative errno. */
 int writer_error(const struct writer *w);
 /**
- * Write everything out without finishing, so that another process can read the file. Works after
+ * Write everything to the file without finishing, so that another process can read it. Works after
  * -EFBIG too: what fits is there.
  *
  * @return 0 or negative errno
  */
 _must_use_ int writer_flush(struct writer *w);
 /**
- * Finish: size record, queue, mode 0700, fsync, close. When it returns 0 the message is on stable
- * storage; otherwise the file is removed.
+ * Finish: size record, then the journal, or queue, mode 0700, fsync, close. When it returns 0 the
+ * message is on stable storage; otherwise the file is removed.
  *
  * @param queue   QUEUE_INCOMING or QUEUE_HOLD
  */
 _must_use_ int writer_commit(struct writer *w, const struct rec_size *size, struct str queue,
 	struct why *why);
+/** True after a commit to the journal, which tells the queue manager itself. */
+bool writer_is_journaled(const struct writer *w);
 /** Remove what was not committed, now: before the client hears of the failure. */
 void writer_remove(struct writer *w);
 /** Remove what was not committed; free. NULL is accepted. */

@@ -71,6 +71,8 @@ struct journal_writer;
  */
 _alloc_ struct journal_writer *journal_writer_new(const struct journal_settings *s);
 void journal_writer_free(struct journal_writer *w);
+/** Longest image that journal_commit() takes. */
+size_t journal_writer_limit(const struct journal_writer *w);
 /**
  * Reserve an id for a message to be.
  *

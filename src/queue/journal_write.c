@@ -468,15 +468,22 @@ static void lead(struct journal_writer *w)
 	answer(w, &g);
 }
 
+size_t journal_writer_limit(const struct journal_writer *w)
+{
+	const uint64_t overhead = JOURNAL_DATA + 2 * sizeof(struct journal_head);
+	uint64_t room = (uint64_t)w->s.segment_size - overhead;
+	uint64_t wish = MIN((uint64_t)w->s.message_limit, JOURNAL_IMAGE_MAX);
+
+	return (size_t)MIN(room, wish);
+}
+
 int journal_commit(struct journal_writer *w, const struct queue_file *file, struct str image,
 	struct why *why)
 {
 	struct request q = { .image = image };
 	size_t id_len = strlen(file->id);
 
-	if (image.len == 0 || image.len > JOURNAL_IMAGE_MAX ||
-		(int64_t)image.len > w->s.message_limit || id_len >= sizeof(q.head.id) ||
-		JOURNAL_DATA + journal_record_bytes(image.len) > (uint64_t)w->s.segment_size)
+	if (image.len == 0 || image.len > journal_writer_limit(w) || id_len >= sizeof(q.head.id))
 		return -EAGAIN;
 	q.head.length = (uint32_t)image.len;
 	memcpy(q.head.id, file->id, id_len);

@@ -88,7 +88,7 @@ static const struct conf_var other_vars[] = {
 	CV_END,
 };
 
-static int fill(struct conf *c, struct intake_params *p, struct why *why)
+static int fill(struct conf *c, const struct notes *n, struct intake_params *p, struct why *why)
 {
 	struct other o = { 0 };
 	struct buf path = BUF(BUF_SMALL);
@@ -108,7 +108,10 @@ static int fill(struct conf *c, struct intake_params *p, struct why *why)
 	p->qmgr_path = buf_take(&path);
 	p->s.queue = &p->queue;
 	p->s.qmgr_path = p->qmgr_path;
-	return 0;
+	r = journal_params_fill(c, &p->queue, n, &p->journal, why);
+	if (r == 0 && p->journal.is_on)
+		p->s.journal = journal_writer_new(&p->journal.s);
+	return r;
 }
 
 static int open_router(struct conf *c, struct router *router, const struct notes *n,
@@ -128,7 +131,7 @@ int intake_params_open(struct conf *c, struct router *router, const struct notes
 	int r;
 
 	memset(ret, 0, sizeof(*ret));
-	r = fill(c, ret, why);
+	r = fill(c, n, ret, why);
 	if (r == 0)
 		r = open_router(c, router, n, ret, why);
 	if (r == 0)
@@ -150,6 +153,8 @@ int intake_params_open(struct conf *c, struct router *router, const struct notes
 void intake_params_done(struct intake_params *p)
 {
 	intake_conf_free(p->conf);
+	journal_writer_free(p->s.journal);
+	journal_params_done(&p->journal);
 	if (p->report != NULL) {
 		report_conf_free(p->report);
 		report_params_done(&p->report_params);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "intake/intake.h"
+#include "service/journal_settings.h"
 #include "service/report_settings.h"
 #include "service/router_settings.h"
 
@@ -20,6 +21,7 @@ struct intake_params {
 	struct report_params report_params;
 	struct report_conf *report;
 	struct queue_settings queue;
+	struct journal_params journal;
 	struct strv hashed;
 	char *qmgr_path;
 };
