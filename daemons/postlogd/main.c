@@ -2,8 +2,9 @@
 /*
  * postlogd — writes maillog_file for everybody.
  *
- * Datagrams are complete lines without line end, made by log/. What has arrived is taken in batches
- * and written with one write. Nothing is flushed. The file is opened anew when it was moved away
+ * Datagrams are complete lines without a last line end, made by log/; several lines in one have newlines
+ * between. What has arrived is taken in batches and written with one write; while lines come fast,
+ * postlogd rests a moment between batches, so that not every line wakes it. Nothing is flushed. The file is opened anew when it was moved away
  * (logrotate), checked once a second. Without maillog_file the lines go to syslog, so that a client
  * that still knows this socket loses nothing.
  */
@@ -11,6 +12,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -22,6 +24,8 @@
 /* Longest datagram, and how many are written at once. */
 #define RECORD_MAX 4096
 #define BATCH      64
+/* The rest after a batch of several datagrams. */
+#define REST_NSEC 400000
 
 struct postlogd_conf {
 	const char *maillog_file;
@@ -117,16 +121,23 @@ static void follow(struct service_ctx *ctx)
 		service_end(ctx, why.text);
 }
 
-static void forward(struct str record)
+static void forward(struct str lines)
 {
-	log_info(STR_FMT, STR_ARG(record));
+	while (lines.len > 0) {
+		ptrdiff_t end = str_chr(lines, '\n');
+		struct str line = str_head(lines, end < 0 ? lines.len : (size_t)end);
+
+		log_info(STR_FMT, STR_ARG(line));
+		lines = str_skip(lines, MIN(lines.len, line.len + 1));
+	}
 }
 
 /* A full disk must not stop the mail: records are counted, and the loss is told when it is over. */
-static void write_out(struct str lines, size_t records)
+static void write_out(struct str lines)
 {
 	if (the_file < 0 || fd_write_all(the_file, lines) < 0) {
-		the_lost += records;
+		for (ptrdiff_t end; (end = str_chr(lines, '\n')) >= 0; the_lost++)
+			lines = str_skip(lines, (size_t)end + 1);
 	} else if (the_lost > 0) {
 		log_warn("%llu log records could not be written", (unsigned long long)the_lost);
 		the_lost = 0;
@@ -136,7 +147,8 @@ static void write_out(struct str lines, size_t records)
 static void datagram(struct service_ctx *ctx, int fd)
 {
 	static char text[BATCH * (RECORD_MAX + 1)];
-	size_t records = 0;
+	static const struct timespec rest = { .tv_nsec = REST_NSEC };
+	size_t datagrams = 0;
 	size_t len = 0;
 
 	for (int n = 0; n < BATCH; n++) {
@@ -145,21 +157,23 @@ static void datagram(struct service_ctx *ctx, int fd)
 		if (got <= 0)
 			break;
 		for (ssize_t i = 0; i < got; i++)
-			if (text[len + (size_t)i] == '\n' || text[len + (size_t)i] == '\0')
+			if (text[len + (size_t)i] == '\0')
 				text[len + (size_t)i] = ' ';
+		datagrams++;
 		if (*the_conf.maillog_file == '\0') {
 			forward(str_from(text + len, (size_t)got));
 			continue;
 		}
 		len += (size_t)got;
 		text[len++] = '\n';
-		records++;
 	}
-	if (len == 0)
-		return;
-	if (the_file >= 0)
-		follow(ctx);
-	write_out(str_from(text, len), records);
+	if (len > 0) {
+		if (the_file >= 0)
+			follow(ctx);
+		write_out(str_from(text, len));
+	}
+	if (datagrams > 1)
+		(void)nanosleep(&rest, NULL);
 }
 
 int main(int argc, char **argv)

@@ -81,3 +81,12 @@ static inline const char *buf_cstr(const struct buf *b)
 
 /** Take the content as a heap string (never NULL); the buffer is empty afterwards. */
 _alloc_ char *buf_take(struct buf *b);
+
+/** Exchange two buffers, limits included. */
+static inline void buf_swap(struct buf *a, struct buf *b)
+{
+	struct buf t = *a;
+
+	*a = *b;
+	*b = t;
+}

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,6 +32,7 @@ static struct {
 	int fatal_status;
 	unsigned fatal_pause;
 	void (*on_fatal)(void);
+	bool at_exit; /* log_flush() runs then */
 	_Atomic int verbose;
 	_Atomic int errors;
 } the_log = { .fatal_status = 1 };
@@ -51,6 +53,10 @@ void log_init(const struct log_settings *s)
 	struct sinks *old = the_log.sinks;
 	char *tag = mem_strdup(s->tag);
 
+	if (!the_log.at_exit) {
+		the_log.at_exit = true;
+		check(atexit(log_flush) == 0);
+	}
 	the_log.sinks = sinks_new(s);
 	sinks_free(old);
 	free(the_log.tag);
@@ -64,6 +70,18 @@ void log_done(void)
 	free(TAKE(the_log.tag));
 	the_log.to_stderr = false;
 	the_log.errors = 0;
+}
+
+void log_hold(bool on)
+{
+	if (the_log.sinks != NULL)
+		sinks_hold(the_log.sinks, on);
+}
+
+void log_flush(void)
+{
+	if (the_log.sinks != NULL)
+		sinks_flush(the_log.sinks);
 }
 
 void log_set_verbose(int level)
@@ -139,6 +157,7 @@ static _noreturn_ void die(void)
 	the_log.on_fatal = NULL;
 	if (fn != NULL)
 		fn();
+	log_flush();
 	if (the_log.fatal_pause > 0) {
 		struct timespec ts = { .tv_sec = the_log.fatal_pause };
 
@@ -155,8 +174,10 @@ void log_msg(enum log_sev sev, const char *fmt, ...)
 	va_start(ap, fmt);
 	emit(sev, fmt, ap);
 	va_end(ap);
-	if (sev == LOG_SEV_PANIC)
+	if (sev == LOG_SEV_PANIC) {
+		log_flush();
 		abort();
+	}
 	if (sev == LOG_SEV_ERROR && atomic_fetch_add(&the_log.errors, 1) + 1 >= ERRORS_MAX)
 		log_fatal("too many errors - program terminated");
 }

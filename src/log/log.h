@@ -5,8 +5,9 @@
  * "postfix/smtpd[123]: warning: text". A text is at most 2,000 bytes, longer ones are cut at a
  * character; control characters and invalid UTF-8 become '?' here, once, so callers pass what they
  * have. Sinks: postlogd (datagram), syslog (datagram to /dev/log), file, stdout, stderr.
- * Thread-safe; a line is one write. Nothing here blocks for longer than one datagram or write, and a
- * failing sink never fails the caller (threats F17).
+ * Thread-safe; a line is one write, but lines that come while another thread's line is on its way to
+ * postlogd go with that thread, in one datagram. Nothing here blocks for longer than a few datagrams or one
+ * write, and a failing sink never fails the caller (threats F17).
  * Only service/, daemons and commands include this; libraries send note()s.
  */
 #pragma once
@@ -46,6 +47,13 @@ void log_done(void);
 bool log_facility_ok(const char *name);
 /** Lines that no sink took since log_init(). */
 uint64_t log_dropped(void);
+/**
+ * While held, lines for postlogd wait for log_flush() or for a full datagram. For a program with one
+ * thread and a loop, which flushes before it waits.
+ */
+void log_hold(bool on);
+/** Send lines that wait. log_fatal(), log_done() and the end of the process do this too. */
+void log_flush(void);
 /** Verbose level: debug lines are written when it is above 0 (-v counts). */
 void log_set_verbose(int level);
 /** Current verbose level. */

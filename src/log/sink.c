@@ -2,8 +2,11 @@
 /*
  * log/sink.c — datagrams to postlogd or syslog, or one write to a file; see sink_priv.h.
  *
- * Many threads write at the same time under the read lock; who has to open a sink anew takes the
- * write lock. A datagram waits at most two seconds for room.
+ * Lines for postlogd are gathered: who finds nobody sending sends, his own line and what others add
+ * meanwhile, as datagrams of up to BATCH_MAX bytes with newlines between lines. So a thread whose
+ * line finds postlogd busy goes on with its work. A datagram waits at most two seconds for room.
+ * File and syslog take a line at a time, under the read lock; who has to open a sink anew takes the
+ * write lock.
  */
 #include "log/sink_priv.h"
 
@@ -23,8 +26,22 @@
 
 #define SEND_SECONDS 2
 #define SLOW_TIME    (5 * USEC_PER_SEC)
+/* Most bytes of a datagram of several lines: Postfix's postlogd takes 4,096. */
+#define BATCH_MAX 4000
+/* Lines that wait for the sender; beyond that a writer waits too. */
+#define PENDING_MAX ((size_t)256 * 1024)
+/* "Nov 03 09:00:00" */
+#define STAMP_LENGTH 15
 
 struct sinks {
+	pthread_mutex_t gather_lock;
+	pthread_cond_t gather_idle;
+	struct buf pending;    /* whole lines, each with its newline */
+	struct buf priorities; /* one byte a line */
+	struct buf out;        /* what the sender took out of pending; his alone */
+	struct buf out_priorities;
+	bool sending; /* a thread takes lines out of pending */
+	bool held;    /* lines wait for sinks_flush() or a full datagram */
 	pthread_rwlock_t lock;
 	char *postlog; /* path of the socket, or NULL */
 	char *file;
@@ -147,6 +164,12 @@ struct sinks *sinks_new(const struct log_settings *s)
 	ptrdiff_t dot = str_chr(host, '.');
 
 	check(pthread_rwlock_init(&k->lock, NULL) == 0);
+	check(pthread_mutex_init(&k->gather_lock, NULL) == 0);
+	check(pthread_cond_init(&k->gather_idle, NULL) == 0);
+	k->pending = BUF(PENDING_MAX + BUF_SMALL);
+	k->priorities = BUF(PENDING_MAX + BUF_SMALL);
+	k->out = BUF(PENDING_MAX + BUF_SMALL);
+	k->out_priorities = BUF(PENDING_MAX + BUF_SMALL);
 	k->postlog = mem_strdup(s->postlog_socket);
 	k->file = mem_strdup(s->file);
 	k->host = str_dup(dot < 0 ? host : str_head(host, (size_t)dot));
@@ -165,6 +188,7 @@ void sinks_free(struct sinks *k)
 {
 	if (k == NULL)
 		return;
+	sinks_flush(k);
 	fd_close(k->postlog_fd);
 	fd_close(k->syslog_fd);
 	if (k->file_owned)
@@ -172,6 +196,12 @@ void sinks_free(struct sinks *k)
 	free(k->postlog);
 	free(k->file);
 	free(k->host);
+	buf_done(&k->pending);
+	buf_done(&k->priorities);
+	buf_done(&k->out);
+	buf_done(&k->out_priorities);
+	(void)pthread_cond_destroy(&k->gather_idle);
+	(void)pthread_mutex_destroy(&k->gather_lock);
 	(void)pthread_rwlock_destroy(&k->lock);
 	free(k);
 }
@@ -251,45 +281,175 @@ static bool to_syslog(struct sinks *k, struct str stamp, struct str line, int pr
 	return send_again(k, &k->syslog_fd, buf_str(&b));
 }
 
-/* To the first sink that takes it; the read lock is held. */
-static bool write_line(struct sinks *k, struct str stamp, struct str line, int priority)
+/* What follows the time stamp and host in a whole line. */
+static struct str after_host(struct str whole, struct str *ret_stamp)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	ptrdiff_t end;
 
-	buf_put(&b, stamp);
-	buf_putf(&b, " %s ", k->host[0] == '\0' ? "localhost" : k->host);
-	buf_put(&b, line);
-	if (k->postlog != NULL && send_again(k, &k->postlog_fd, buf_str(&b)))
+	*ret_stamp = str_head(whole, MIN(whole.len, (size_t)STAMP_LENGTH));
+	whole = str_skip(whole, MIN(whole.len, (size_t)STAMP_LENGTH + 1));
+	end = str_chr(whole, ' ');
+	return end < 0 ? whole : str_skip(whole, (size_t)end + 1);
+}
+
+/* A whole line ("stamp host tag[1]: text", newline) to file or syslog; the read lock is held. */
+static bool write_other(struct sinks *k, struct str whole, int priority)
+{
+	struct str stamp;
+	struct str line;
+
+	if (k->file_fd >= 0 && write_file(k->file_fd, whole))
 		return true;
-	buf_putc(&b, '\n');
-	if (k->file_fd >= 0 && write_file(k->file_fd, buf_str(&b)))
-		return true;
+	line = after_host(str_head(whole, whole.len - 1), &stamp);
 	return k->syslog && to_syslog(k, stamp, line, priority);
 }
 
-/* Say how many lines were lost, now that a sink works again. */
-static void report_drops(struct sinks *k, struct str stamp, struct str line)
+static void drop(struct sinks *k)
 {
+	atomic_fetch_add(&k->dropped, 1);
+	atomic_fetch_add(&k->unreported, 1);
+}
+
+/* Lines to postlogd as one datagram, or else each where it can go; the read lock is held. */
+static bool write_lines(struct sinks *k, struct str lines, const char *priorities)
+{
+	bool all = true;
+
+	if (k->postlog != NULL && send_again(k, &k->postlog_fd, str_head(lines, lines.len - 1)))
+		return true;
+	while (lines.len > 0) {
+		struct str whole = str_head(lines, (size_t)str_chr(lines, '\n') + 1);
+
+		lines = str_skip(lines, whole.len);
+		if (!write_other(k, whole, (unsigned char)*priorities++)) {
+			drop(k);
+			all = false;
+		}
+	}
+	return all;
+}
+
+static void whole_line(const struct sinks *k, struct buf *b, struct str stamp, struct str line)
+{
+	buf_put(b, stamp);
+	buf_putc(b, ' ');
+	buf_puts(b, k->host[0] == '\0' ? "localhost" : k->host);
+	buf_putc(b, ' ');
+	buf_put(b, line);
+	buf_putc(b, '\n');
+}
+
+/* Say how many lines were lost, now that a sink works again; the read lock is held. */
+static void report_drops(struct sinks *k, struct str whole)
+{
+	_cleanup_buf_ struct buf text = BUF(BUF_SMALL);
 	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
 	uint64_t n = atomic_exchange(&k->unreported, 0);
+	const char priority = LOG_WARNING;
+	struct str stamp;
+	struct str line = after_host(whole, &stamp);
 	ptrdiff_t colon = str_find(line, STR(": "));
 
-	buf_put(&b, str_head(line, colon < 0 ? 0 : (size_t)colon + 2));
-	buf_putf(&b, "warning: %llu log lines were lost", (unsigned long long)n);
-	if (!write_line(k, stamp, buf_str(&b), LOG_WARNING))
-		atomic_fetch_add(&k->unreported, n);
+	buf_put(&text, str_head(line, colon < 0 ? 0 : (size_t)colon + 2));
+	buf_putf(&text, "warning: %llu log lines were lost", (unsigned long long)n);
+	whole_line(k, &b, stamp, buf_str(&text));
+	if (!write_lines(k, buf_str(&b), &priority))
+		atomic_fetch_add(&k->unreported, n - 1);
+}
+
+static void write_out(struct sinks *k, struct str lines, const char *priorities)
+{
+	(void)pthread_rwlock_rdlock(&k->lock);
+	if (write_lines(k, lines, priorities) && atomic_load(&k->unreported) > 0)
+		report_drops(k, str_head(lines, (size_t)str_chr(lines, '\n')));
+	(void)pthread_rwlock_unlock(&k->lock);
+}
+
+/* As many whole lines as a datagram takes, one at least. */
+static struct str first_batch(struct str lines, size_t *ret_n)
+{
+	size_t used = 0;
+
+	*ret_n = 0;
+	while (used < lines.len) {
+		size_t len = (size_t)str_chr(str_skip(lines, used), '\n') + 1;
+
+		if (*ret_n > 0 && used + len > BATCH_MAX)
+			break;
+		used += len;
+		(*ret_n)++;
+	}
+	return str_head(lines, used);
+}
+
+/* Send what is pending until nothing is; gather_lock is held, but not while sending. */
+static void send_pending(struct sinks *k)
+{
+	k->sending = true;
+	while (k->pending.len > 0) {
+		struct str rest;
+		size_t sent = 0;
+
+		buf_swap(&k->pending, &k->out);
+		buf_swap(&k->priorities, &k->out_priorities);
+		rest = buf_str(&k->out);
+		(void)pthread_cond_broadcast(&k->gather_idle);
+		(void)pthread_mutex_unlock(&k->gather_lock);
+		while (rest.len > 0) {
+			size_t n;
+			struct str batch = first_batch(rest, &n);
+
+			write_out(k, batch, k->out_priorities.ptr + sent);
+			rest = str_skip(rest, batch.len);
+			sent += n;
+		}
+		buf_clear(&k->out);
+		buf_clear(&k->out_priorities);
+		(void)pthread_mutex_lock(&k->gather_lock);
+	}
+	k->sending = false;
+	(void)pthread_cond_broadcast(&k->gather_idle);
+}
+
+static void gather(struct sinks *k, struct str whole, int priority)
+{
+	(void)pthread_mutex_lock(&k->gather_lock);
+	while (k->sending && k->pending.len + whole.len > PENDING_MAX)
+		(void)pthread_cond_wait(&k->gather_idle, &k->gather_lock);
+	buf_put(&k->pending, whole);
+	buf_putc(&k->priorities, (char)priority);
+	if (!k->sending && !(k->held && k->pending.len < BATCH_MAX))
+		send_pending(k);
+	(void)pthread_mutex_unlock(&k->gather_lock);
 }
 
 void sinks_write(struct sinks *k, struct str stamp, struct str line, int priority)
 {
-	(void)pthread_rwlock_rdlock(&k->lock);
-	if (!write_line(k, stamp, line, priority)) {
-		atomic_fetch_add(&k->dropped, 1);
-		atomic_fetch_add(&k->unreported, 1);
-	} else if (atomic_load(&k->unreported) > 0) {
-		report_drops(k, stamp, line);
-	}
-	(void)pthread_rwlock_unlock(&k->lock);
+	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	const char one = (char)priority;
+
+	whole_line(k, &b, stamp, line);
+	if (k->postlog != NULL)
+		gather(k, buf_str(&b), priority);
+	else
+		write_out(k, buf_str(&b), &one);
+}
+
+void sinks_hold(struct sinks *k, bool on)
+{
+	k->held = on;
+	if (!on)
+		sinks_flush(k);
+}
+
+void sinks_flush(struct sinks *k)
+{
+	(void)pthread_mutex_lock(&k->gather_lock);
+	while (k->sending)
+		(void)pthread_cond_wait(&k->gather_idle, &k->gather_lock);
+	if (k->pending.len > 0)
+		send_pending(k);
+	(void)pthread_mutex_unlock(&k->gather_lock);
 }
 
 uint64_t sinks_dropped(const struct sinks *k)

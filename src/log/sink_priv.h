@@ -23,5 +23,9 @@ void sinks_free(struct sinks *k);
  * @param priority  syslog priority without facility
  */
 void sinks_write(struct sinks *k, struct str stamp, struct str line, int priority);
+/** While held, lines for postlogd wait for sinks_flush() or for a full datagram. One thread only. */
+void sinks_hold(struct sinks *k, bool on);
+/** Send what waits, and wait for a thread that is sending. */
+void sinks_flush(struct sinks *k);
 /** Lines that no sink took. */
 uint64_t sinks_dropped(const struct sinks *k);

@@ -4,6 +4,8 @@
  */
 #include "log/sink_priv.h"
 
+#include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -157,6 +159,106 @@ static void test_full(void **state)
 	fd_close(fd);
 }
 
+/* Held lines go as one datagram, as many as fit. */
+static void test_hold(void **state)
+{
+	struct log_settings s = { .hostname = "mx",
+		.postlog_socket = the_socket,
+		.no_syslog = true };
+	int fd = listen_dgram();
+	struct sinks *k = sinks_new(&s);
+	char long_line[1500];
+
+	(void)state;
+	sinks_hold(k, true);
+	sinks_write(k, STR("Nov 03 09:00:00"), STR("t[1]: one"), LOG_INFO);
+	sinks_write(k, STR("Nov 03 09:00:00"), STR("t[1]: two"), LOG_INFO);
+	expect_dgram(fd, NULL);
+	sinks_flush(k);
+	expect_dgram(fd, "Nov 03 09:00:00 mx t[1]: one\nNov 03 09:00:00 mx t[1]: two");
+	memset(long_line, 'x', sizeof long_line);
+	for (int i = 0; i < 3; i++)
+		sinks_write(k, STR("Nov 03 09:00:00"), str_from(long_line, sizeof long_line),
+			LOG_INFO);
+	/* The third one filled it: the first two went together, it alone. */
+	for (int i = 0; i < 2; i++) {
+		char got[8192];
+		ssize_t n = recv(fd, got, sizeof got, 0);
+
+		assert_int_equal(n, i == 0 ? 2 * 1520 - 1 : 1519);
+	}
+	sinks_write(k, STR("Nov 03 09:00:01"), STR("t[1]: last"), LOG_INFO);
+	sinks_hold(k, false);
+	expect_dgram(fd, "Nov 03 09:00:01 mx t[1]: last");
+	sinks_write(k, STR("Nov 03 09:00:02"), STR("t[1]: at once"), LOG_INFO);
+	expect_dgram(fd, "Nov 03 09:00:02 mx t[1]: at once");
+	sinks_free(k);
+	fd_close(fd);
+}
+
+#define WRITERS 8
+#define LINES   500
+
+static struct sinks *the_sinks;
+
+static void *write_many(void *arg)
+{
+	char line[64];
+
+	for (int i = 0; i < LINES; i++) {
+		(void)snprintf(line, sizeof line, "t[%d]: %d", *(int *)arg, i);
+		sinks_write(the_sinks, STR("Nov 03 09:00:00"), str_of(line), LOG_INFO);
+	}
+	return NULL;
+}
+
+/* Lines of many threads arrive whole, each thread's in its order, and none is lost at the end. */
+static void test_threads(void **state)
+{
+	struct log_settings s = { .hostname = "h",
+		.postlog_socket = the_socket,
+		.no_syslog = true };
+	int fd = listen_dgram();
+	int next[WRITERS] = { 0 };
+	int number[WRITERS];
+	pthread_t t[WRITERS];
+	size_t total = 0;
+	size_t datagrams = 0;
+
+	(void)state;
+	the_sinks = sinks_new(&s);
+	for (int i = 0; i < WRITERS; i++) {
+		number[i] = i;
+		assert_int_equal(pthread_create(&t[i], NULL, write_many, &number[i]), 0);
+	}
+	while (total < WRITERS * LINES) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		char got[8192];
+		ssize_t n;
+
+		assert_int_equal(poll(&p, 1, 10000), 1);
+		n = recv(fd, got, sizeof got - 1, 0);
+		assert_true(n > 0);
+		got[n] = '\0';
+		datagrams++;
+		for (char *save, *line = strtok_r(got, "\n", &save); line != NULL;
+			line = strtok_r(NULL, "\n", &save)) {
+			int who, what;
+
+			assert_int_equal(sscanf(line, "Nov 03 09:00:00 h t[%d]: %d", &who, &what),
+				2);
+			assert_int_equal(what, next[who]++);
+			total++;
+		}
+	}
+	for (int i = 0; i < WRITERS; i++)
+		assert_int_equal(pthread_join(t[i], NULL), 0);
+	assert_true(datagrams < total);
+	assert_int_equal(sinks_dropped(the_sinks), 0);
+	sinks_free(the_sinks);
+	fd_close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -164,6 +266,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_jail_path, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nowhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_hold, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_threads, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
