@@ -97,6 +97,7 @@ _must_use_ int journal_commit(struct journal_writer *w, const struct queue_file 
 
 struct journal_reader;
 
+struct queue_message;
 struct journal_entry {
 	char id[QUEUE_ID_MAX + 1];
 	struct journal_place place;
@@ -166,6 +167,15 @@ _must_use_ int journal_settle(const struct queue_settings *q, const struct journ
 	struct str queue, bool sync, struct why *why);
 /** The message is a file, on stable storage: state byte, not flushed. */
 void journal_settled(struct journal_reader *r, const struct journal_place *p);
+/**
+ * Mark in a file what is marked (D) in the image that it was made of. Thread-safe.
+ *
+ * @param file   writable
+ * @return 0; -ESTALE the image is gone; other negative errno
+ * Blocks: on the disk.
+ */
+_must_use_ int journal_merge(const struct journal_place *p, struct queue_message *file,
+	struct why *why);
 /** Hold a place's segment, apart from the message being live in it (a request is under way). */
 void journal_hold(struct journal_reader *r, const struct journal_place *p);
 /** End what journal_hold() began. */

@@ -3,8 +3,9 @@
  * queue/journal_priv.h — the inside of the journal: what lies on disk, the page that processes share,
  * and a walk through the records of a segment.
  *
- * Locks, all of them of open file descriptions: a segment's writer holds its file; the reader holds byte 0
- * of journal/state; who claims a segment holds byte 1 for that time.
+ * Locks, all of them of open file descriptions: a segment's writer holds the first JOURNAL_ALIGN bytes of its
+ * file, who delivers from an image holds the bytes of that, and a claim needs all of the file for
+ * a moment; the reader holds byte 0 of journal/state; who claims a segment holds byte 1 for that time.
  */
 #pragma once
 
@@ -104,12 +105,20 @@ void journal_segment_path(struct buf *b, uint32_t number);
  *         of the header is whole, or it is no regular file; other errno
  */
 _must_use_ int journal_segment_open(uint32_t number, int flags, struct journal_segment *ret);
+/**
+ * The same for one image, which is locked, shared, as long as the segment is open. Waits for a replay
+ * that settles it.
+ *
+ * @return as above; -EINVAL no such place
+ */
+_must_use_ int journal_segment_open_image(const struct journal_place *p, int flags,
+	struct journal_segment *ret);
 /** Close; a lock on it goes too. */
 void journal_segment_close(struct journal_segment *seg);
 /**
  * Make a segment ours: lock, grow to the first step, write and flush its header.
  *
- * @return 0; -EBUSY it has a writer; negative errno
+ * @return 0; -EBUSY it has a writer, or somebody still reads from it; negative errno
  * Blocks: on the disk.
  */
 _must_use_ int journal_segment_claim(uint32_t number, uint32_t generation, uint64_t size,
@@ -242,6 +251,51 @@ _must_use_ int journal_keep(const struct queue_settings *q, const struct journal
 _must_use_ int journal_keep_gap(const struct queue_settings *q, const struct journal_segment *seg,
 	uint64_t offset, uint64_t length, const struct notes *notes);
 
-/** The replay, for who has the reader's lock. */
+/* ---- images that agents work on ---- */
+
+/** Lock bytes of a segment: 0; -EBUSY (only without `wait`); other errno. */
+_must_use_ int journal_segment_lock(const struct journal_segment *seg, uint64_t offset,
+	uint64_t length, bool exclusive, bool wait);
+/** True when somebody else has a lock on the image. */
+bool journal_is_locked(const struct journal_segment *seg, const struct journal_place *p);
+/** Copy marks of an image to the file that it became, wherever that lies: false when there is none. */
+bool journal_merge_known(const struct queue_settings *q, struct str id, struct str image);
+
+/** An image that an agent of an earlier qmgr works on. */
+struct journal_busy_one {
+	struct journal_entry e;
+	struct journal_segment seg; /* with a shared lock on the image */
+	bool settled;               /* a file since before */
+	bool in_use;                /* counted by the reader */
+};
+
+struct journal_busy {
+	struct journal_busy_one *v;
+	size_t n;
+};
+
+/** Add one: 0 or negative errno. */
+_must_use_ int journal_busy_add(struct journal_busy *b, const struct journal_entry *e,
+	bool settled);
+void journal_busy_done(struct journal_busy *b);
+/** The one at a place, or NULL. */
+struct journal_busy_one *journal_busy_find(const struct journal_busy *b,
+	const struct journal_place *p);
+/** True when a message is among them. */
+bool journal_busy_has(const struct journal_busy *b, struct str id);
+/**
+ * Settle, or merge, those whose agents have gone; done() is called for each.
+ *
+ * @return 0; negative errno: some could not be written, they stay
+ */
+_must_use_ int journal_busy_retry(struct journal_busy *b, const struct queue_settings *q,
+	void (*done)(void *arg, const struct journal_busy_one *o), void *arg,
+	struct journal_report *report, struct why *why);
+
+/**
+ * The replay, for who has the reader's lock.
+ *
+ * @param busy   gets what agents work on
+ */
 _must_use_ int journal_replay_locked(const struct journal_settings *s, struct journal_state *st,
-	struct journal_report *ret, struct why *why);
+	struct journal_busy *busy, struct journal_report *ret, struct why *why);

@@ -27,8 +27,9 @@ struct journal_reader {
 	struct journal_state *state;
 	struct follow follow[JOURNAL_SEGMENTS];
 	uint32_t turn;
-	uint64_t seen;   /* news at the last look that found nothing */
-	bool is_quiet;   /* that look is not older than `seen` */
+	uint64_t seen; /* news at the last look that found nothing */
+	bool is_quiet; /* that look is not older than `seen` */
+	struct journal_busy busy;
 	int64_t settled; /* the segment that is to be emptied, -1 none */
 };
 
@@ -113,6 +114,18 @@ static void damage(struct journal_reader *r, struct follow *f, uint64_t to)
 	IGNORE(journal_keep_gap(r->s.queues, &f->seg, from, to - from, r->s.notes) < 0);
 }
 
+/* Agents of an earlier reader work on it: counted here, settled by journal_retry(). */
+static bool is_busy(struct journal_reader *r, struct follow *f)
+{
+	struct journal_busy_one *o = journal_busy_find(&r->busy, &f->scan.place);
+
+	if (o == NULL)
+		return false;
+	f->in_use++;
+	o->in_use = true;
+	return true;
+}
+
 /* Next live record of segment i: 1, 0 none, negative errno. */
 static int next_of(struct journal_reader *r, uint32_t i, struct journal_entry *ret)
 {
@@ -142,6 +155,8 @@ static int next_of(struct journal_reader *r, uint32_t i, struct journal_entry *r
 		if (f->scan.gap != 0)
 			damage(r, f, f->scan.place.offset - sizeof(struct journal_head));
 		if (f->scan.head.state == JOURNAL_REMOVED || f->scan.head.state == JOURNAL_SETTLED)
+			continue;
+		if (is_busy(r, f))
 			continue;
 		memcpy(ret->id, f->scan.head.id, sizeof(f->scan.head.id));
 		ret->place = f->scan.place;
@@ -239,6 +254,24 @@ void journal_release(struct journal_reader *r, const struct journal_place *p)
 	free_if_empty(r, p->segment);
 }
 
+bool journal_is_busy(const struct journal_reader *r, struct str id)
+{
+	return journal_busy_has(&r->busy, id);
+}
+
+/* The agent has gone and all is in a file. */
+static void no_longer_busy(void *arg, const struct journal_busy_one *o)
+{
+	if (o->in_use)
+		left(arg, &o->e.place, JOURNAL_SETTLED);
+}
+
+int journal_retry(struct journal_reader *r, struct journal_report *report, struct why *why)
+{
+	*report = (struct journal_report){ 0 };
+	return journal_busy_retry(&r->busy, r->s.queues, no_longer_busy, r, report, why);
+}
+
 bool journal_is_wanted(const struct journal_reader *r, const struct journal_place *p)
 {
 	if (r->settled < 0 || atomic_load(&r->state->page->wanted) == 0)
@@ -312,6 +345,7 @@ int journal_reader_open(const struct journal_settings *s, struct journal_reader 
 	struct journal_report *report, struct why *why)
 {
 	_cleanup_(journal_state_closep) struct journal_state *state = NULL;
+	struct journal_busy busy = { .v = NULL };
 	struct journal_reader *r;
 	int e = journal_state_open(true, &state);
 
@@ -320,13 +354,16 @@ int journal_reader_open(const struct journal_settings *s, struct journal_reader 
 	e = journal_state_lock_reader(state);
 	if (e < 0)
 		return why_errno(why, e, "lock journal/state");
-	e = journal_replay_locked(s, state, report, why);
-	if (e < 0)
+	e = journal_replay_locked(s, state, &busy, report, why);
+	if (e < 0) {
+		journal_busy_done(&busy);
 		return e;
+	}
 	r = mem_new(struct journal_reader);
 	r->s = *s;
 	r->state = TAKE(state);
 	r->settled = -1;
+	r->busy = busy;
 	for (uint32_t i = 0; i < JOURNAL_SEGMENTS; i++)
 		r->follow[i].seg = JOURNAL_NO_SEGMENT;
 	e = follow_writers(r);
@@ -347,6 +384,7 @@ void journal_reader_close(struct journal_reader *r)
 	atomic_store(&r->state->page->ready, 0);
 	for (uint32_t i = 0; i < JOURNAL_SEGMENTS; i++)
 		forget(&r->follow[i]);
+	journal_busy_done(&r->busy);
 	journal_state_close(r->state);
 	free(r);
 }

@@ -24,6 +24,7 @@ struct replay {
 	const struct journal_settings *s;
 	struct journal_state *state;
 	struct journal_report *report;
+	struct journal_busy *busy;
 	struct why *why;
 	struct journal_segment seg;
 	uint64_t *offsets; /* of images that are settled, to be marked */
@@ -34,6 +35,7 @@ struct replay {
 	uint32_t highest; /* generation */
 	bool wrote;
 	bool has_writers;
+	bool has_locks; /* somebody delivers from images of this segment */
 };
 
 /* In place only type bytes and a warning time change, never to NUL. */
@@ -91,13 +93,45 @@ static void add_offset(struct replay *p, uint64_t offset)
 	p->offsets[p->n++] = offset;
 }
 
+/* An agent is at work on the image: nobody else may deliver the message now. */
+static int leave(struct replay *p, const struct journal_entry *e, bool settled)
+{
+	int r = journal_busy_add(p->busy, e, settled);
+
+	if (r < 0)
+		return why_errno(p->why, r, "%s: lock image in journal/%04u", e->id,
+			e->place.segment);
+	p->report->busy++;
+	return 0;
+}
+
+/* What agents marked in the image after it had become a file. */
+static int look_at_settled(struct replay *p, const struct journal_scan *scan)
+{
+	struct journal_entry e = { .place = scan->place };
+
+	memcpy(e.id, scan->head.id, sizeof(scan->head.id));
+	if (p->has_locks && journal_is_locked(&p->seg, &scan->place))
+		return leave(p, &e, true);
+	(void)journal_merge_known(p->s->queues, str_of(e.id), buf_str(&scan->image));
+	return 0;
+}
+
 static int settle(struct replay *p, const struct journal_scan *scan)
 {
 	struct journal_entry e = { .place = scan->place };
 	int r;
 
 	memcpy(e.id, scan->head.id, sizeof(scan->head.id));
+	if (p->has_locks) {
+		r = journal_segment_lock(&p->seg, e.place.offset, e.place.length, true, false);
+		if (r == -EBUSY)
+			return leave(p, &e, false);
+		if (r < 0)
+			return why_errno(p->why, r, "lock journal/%04u", e.place.segment);
+	}
 	if (is_known(p, str_of(e.id), buf_str(&scan->image))) {
+		(void)journal_merge_known(p->s->queues, str_of(e.id), buf_str(&scan->image));
 		p->report->known++;
 	} else {
 		r = journal_settle(p->s->queues, &e, STR(QUEUE_INCOMING), false, p->why);
@@ -164,6 +198,8 @@ static int one_record(struct replay *p, struct journal_scan *scan, int found)
 	was_stable(p, (uint64_t)scan->head.stable * JOURNAL_ALIGN);
 	if (r == 0 && is_live(&scan->head))
 		r = found == JOURNAL_DAMAGED ? keep_image(p, scan) : settle(p, scan);
+	else if (r == 0 && found != JOURNAL_DAMAGED && scan->head.state == JOURNAL_SETTLED)
+		r = look_at_settled(p, scan);
 	return r;
 }
 
@@ -194,6 +230,8 @@ static int walk(struct replay *p, uint64_t end, bool has_writer)
 	p->suspects = 0;
 	p->n = 0;
 	p->wrote = false;
+	/* One lock on all that is there, unless agents are at work. */
+	p->has_locks = journal_segment_lock(&p->seg, JOURNAL_DATA, 0, true, false) < 0;
 	journal_scan_init(&scan, &p->seg, JOURNAL_DATA, end);
 	while (r == 0 && (found = journal_scan_next(&scan, true)) != JOURNAL_END)
 		r = found < 0 ? why_errno(p->why, found, "read journal/%04u", p->seg.number)
@@ -263,6 +301,7 @@ static int replay_open(struct replay *p)
 	struct journal_slot *slot = &p->state->page->slot[p->seg.number];
 	uint64_t owner = atomic_load(&slot->owner);
 	uint64_t end = p->seg.allocated;
+	size_t busy = p->report->busy;
 	bool at_work = journal_segment_has_writer(&p->seg);
 	int walked;
 	int r;
@@ -279,8 +318,12 @@ static int replay_open(struct replay *p)
 	r = finish(p);
 	if (walked < 0 || r < 0)
 		return walked < 0 ? walked : r;
-	if (!at_work)
+	if (at_work)
+		return 0;
+	if (p->report->busy == busy)
 		atomic_store(&slot->owner, empty_segment(p, owner));
+	else if (journal_owner_phase(owner) != JOURNAL_FAILED)
+		atomic_store(&slot->owner, journal_owner(p->seg.generation, JOURNAL_FREE));
 	return 0;
 }
 
@@ -334,11 +377,12 @@ static uint32_t next_generation(struct replay *p)
 }
 
 int journal_replay_locked(const struct journal_settings *s, struct journal_state *st,
-	struct journal_report *ret, struct why *why)
+	struct journal_busy *busy, struct journal_report *ret, struct why *why)
 {
 	struct replay p = { .s = s,
 		.state = st,
 		.report = ret,
+		.busy = busy,
 		.why = why,
 		.seg = JOURNAL_NO_SEGMENT };
 	int r;
@@ -363,6 +407,7 @@ int journal_replay_locked(const struct journal_settings *s, struct journal_state
 int journal_replay(const struct journal_settings *s, struct journal_report *ret, struct why *why)
 {
 	_cleanup_(journal_state_closep) struct journal_state *st = NULL;
+	struct journal_busy busy = { .v = NULL };
 	int r = journal_state_open(true, &st);
 
 	if (r < 0)
@@ -370,5 +415,7 @@ int journal_replay(const struct journal_settings *s, struct journal_report *ret,
 	r = journal_state_lock_reader(st);
 	if (r < 0)
 		return why_errno(why, r, "lock journal/state");
-	return journal_replay_locked(s, st, ret, why);
+	r = journal_replay_locked(s, st, &busy, ret, why);
+	journal_busy_done(&busy);
+	return r;
 }

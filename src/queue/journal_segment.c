@@ -84,16 +84,22 @@ static int read_header(int fd, uint32_t number, struct journal_header *ret)
 	return zero ? -ENODATA : -EBADMSG;
 }
 
-int journal_segment_open(uint32_t number, int flags, struct journal_segment *ret)
+/* The header is read when the bytes are locked: a claim needs all of the file. */
+static int open_segment(uint32_t number, int flags, const struct journal_place *lock,
+	struct journal_segment *ret)
 {
 	struct journal_header h;
 	struct stat st;
 	int fd = open_file(number, flags, &st);
-	int r;
+	int r = 0;
 
 	if (fd < 0)
 		return fd;
-	r = read_header(fd, number, &h);
+	if (lock != NULL)
+		r = journal_segment_lock(&(struct journal_segment){ .fd = fd }, lock->offset,
+			lock->length, false, true);
+	if (r == 0)
+		r = read_header(fd, number, &h);
 	if (r < 0) {
 		fd_close(fd);
 		return r;
@@ -107,9 +113,23 @@ int journal_segment_open(uint32_t number, int flags, struct journal_segment *ret
 	return 0;
 }
 
+int journal_segment_open(uint32_t number, int flags, struct journal_segment *ret)
+{
+	return open_segment(number, flags, NULL, ret);
+}
+
+int journal_segment_open_image(const struct journal_place *p, int flags,
+	struct journal_segment *ret)
+{
+	if (p->segment >= JOURNAL_SEGMENTS || p->offset > INT64_MAX || p->length == 0 ||
+		p->length > JOURNAL_IMAGE_MAX)
+		return -EINVAL;
+	return open_segment(p->segment, flags, p, ret);
+}
+
 bool journal_segment_has_writer(const struct journal_segment *seg)
 {
-	struct flock l = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+	struct flock l = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_len = JOURNAL_ALIGN };
 
 	return fcntl(seg->fd, F_OFD_GETLK, &l) == 0 && l.l_type != F_UNLCK;
 }
@@ -175,22 +195,31 @@ static int begin(struct journal_segment *seg, bool is_new)
 	return r;
 }
 
+/* What a writer needs is locked as long as the file is open; others may look at images again. */
+static int unlock_images(const struct journal_segment *seg)
+{
+	struct flock l = { .l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = JOURNAL_ALIGN };
+
+	return fcntl(seg->fd, F_OFD_SETLK, &l) < 0 ? -errno : 0;
+}
+
 int journal_segment_claim(uint32_t number, uint32_t generation, uint64_t size,
 	struct journal_segment *ret)
 {
-	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	struct journal_segment seg = { .number = number, .generation = generation, .size = size };
 	struct stat st;
-	int r = 0;
+	int r;
 
 	seg.fd = open_file(number, O_RDWR | O_CREAT, &st);
 	if (seg.fd < 0)
 		return seg.fd;
-	if (fcntl(seg.fd, F_OFD_SETLK, &l) < 0)
-		r = errno == EACCES || errno == EAGAIN ? -EBUSY : -errno;
+	/* All of it, until the header is there: nobody is left who reads old images. */
+	r = journal_segment_lock(&seg, 0, 0, true, false);
 	seg.allocated = (uint64_t)st.st_size / JOURNAL_ALIGN * JOURNAL_ALIGN;
 	if (r == 0)
 		r = begin(&seg, st.st_size == 0);
+	if (r == 0)
+		r = unlock_images(&seg);
 	if (r < 0) {
 		journal_segment_close(&seg);
 		return r;

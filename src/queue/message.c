@@ -74,7 +74,8 @@ static int look_at_place(const struct journal_segment *seg, const struct journal
 	if (ret->tag != seg->tag || ret->generation != seg->generation ||
 		ret->length != p->length || ret->head_crc != copy.head_crc)
 		return -EINVAL;
-	return 0;
+	/* It has ended, or it is a file by now. */
+	return ret->state == JOURNAL_REMOVED || ret->state == JOURNAL_SETTLED ? -ESTALE : 0;
 }
 
 int queue_message_open_place(const struct journal_place *p, bool writable,
@@ -83,9 +84,7 @@ int queue_message_open_place(const struct journal_place *p, bool writable,
 	struct journal_segment seg = JOURNAL_NO_SEGMENT;
 	struct journal_head head;
 	struct queue_message *m;
-	int r = p->segment >= JOURNAL_SEGMENTS
-			? -EINVAL
-			: journal_segment_open(p->segment, writable ? O_RDWR : O_RDONLY, &seg);
+	int r = journal_segment_open_image(p, writable ? O_RDWR : O_RDONLY, &seg);
 
 	if (r == 0)
 		r = look_at_place(&seg, p, &head);

@@ -39,6 +39,7 @@ static void test_life(void **state)
 		;
 	assert_int_equal(type, 0);
 	queue_reader_done(&rd);
+	queue_message_close(TAKE(m));
 	journal_removed(r, &e[0].place);
 	journal_removed(r, &e[2].place);
 	journal_reader_close(r);
