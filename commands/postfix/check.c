@@ -135,7 +135,7 @@ static void check_transports(const struct instance *in, const struct master_cf *
 	}
 }
 
-static void check_services(const struct instance *in)
+void check_services(const struct instance *in)
 {
 	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
 	struct master_cf m = { 0 };
@@ -151,6 +151,56 @@ static void check_services(const struct instance *in)
 			buf_cstr(&path), in->postlog_service_name);
 	check_transports(in, &m);
 	master_cf_done(&m);
+}
+
+/** Read a parameter as what it is: 0 or -EINVAL with why. */
+static int try_value(const struct conf *c, const char *name, const struct conf_param *p,
+	struct why *why)
+{
+	char *text = NULL;
+	int64_t number;
+	usec_t time;
+	bool flag;
+	int r = 0;
+
+	switch (p->type) {
+	case CONF_STR:
+	case CONF_RAW:
+		r = conf_str(c, name, &text, why);
+		free(text);
+		break;
+	case CONF_INT:
+	case CONF_NINT:
+	case CONF_LONG:
+		r = conf_int(c, name, &number, why);
+		break;
+	case CONF_BOOL:
+	case CONF_NBOOL:
+		r = conf_bool(c, name, &flag, why);
+		break;
+	case CONF_TIME:
+		r = conf_time(c, name, &time, why);
+		break;
+	}
+	return r;
+}
+
+bool check_values(const struct instance *in)
+{
+	const char *name, *value;
+	size_t pos = 0;
+	bool ok = true;
+
+	while (conf_settings_next(in->conf, &pos, &name, &value)) {
+		const struct conf_param *p = conf_param_find(str_of(name));
+		struct why why = { "" };
+
+		if (p == NULL || !p->heeded || try_value(in->conf, name, p, &why) >= 0)
+			continue;
+		log_warn("%s", why.text);
+		ok = false;
+	}
+	return ok;
 }
 
 void check_level(const struct instance *in)

@@ -97,6 +97,7 @@ static void check_before_start(const struct instance *in, bool quick)
 	layout_create(in);
 	if (!quick && !marked) {
 		check_settings(in, false);
+		(void)check_values(in);
 		check_files(in);
 		if (!postsuper(in, NULL, true))
 			log_fatal("Postfix integrity check failed!");
@@ -199,6 +200,9 @@ int control_reload(const struct instance *in)
 
 	log_info("refreshing the Postfix mail system");
 	check_settings(in, false);
+	check_services(in);
+	if (!check_values(in))
+		log_fatal("main.cf has unusable values: the system is not reloaded");
 	check_level(in);
 	if (!postsuper(in, "active", true))
 		log_fatal("postsuper active failed: the system is not reloaded");

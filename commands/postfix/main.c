@@ -108,15 +108,17 @@ static void refuse(const char *command)
 static int do_check(const struct instance *in)
 {
 	_cleanup_line_ struct command_line line = { 0 };
+	bool ok;
 
 	layout_create(in);
 	check_settings(in, true);
+	ok = check_values(in);
 	check_files(in);
 	run_line(&line, in->command_directory, "postsuper", (const char *const[]){ NULL });
 	if (run_exists(&line) && run_wait(&line) != 0)
 		return 1;
 	check_level(in);
-	return 0;
+	return ok ? 0 : 1;
 }
 
 static int dispatch(const struct instance *in, char **args)

@@ -66,6 +66,10 @@ int layout_set(const struct instance *in);
 /* check.c */
 /** Warn about wrong owners and modes; a bad master.cf ends the program. */
 void check_files(const struct instance *in);
+/** master.cf can be read and has what main.cf needs, or the program ends. */
+void check_services(const struct instance *in);
+/** Warn about values in main.cf that the programs would refuse: false when there are any. */
+bool check_values(const struct instance *in);
 /** Warn about settings that do nothing, in the log or only on standard error. */
 void check_settings(const struct instance *in, bool in_log);
 /** The three lines of advice when compatibility_level is below what is current. */

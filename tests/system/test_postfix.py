@@ -85,7 +85,7 @@ def test_directories(system, request):
     have = modes(system)
     want = dict.fromkeys("active bounce corrupt defer deferred flush hold incoming journal private "
                          "saved tlstrace trace".split(), 0o700)
-    want.update(maildrop=0o730, public=0o710, pid=0o755)
+    want.update(maildrop=0o730, public=0o710, pid=0o755, open=0o755)
     assert have == want
     assert stat.S_IMODE((system.dir / "data").stat().st_mode) & 0o700 == 0o700
     (system.queue / "active").chmod(0o777)
