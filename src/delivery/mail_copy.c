@@ -12,7 +12,8 @@
 
 struct copier {
 	const struct mail_copy *c;
-	int fd;
+	mail_copy_fn fn;
+	void *ctx;
 	struct buf out;
 	int64_t written; /* or waiting in out */
 	bool at_start;   /* of a line */
@@ -20,7 +21,7 @@ struct copier {
 
 static int flush(struct copier *w)
 {
-	int r = w->out.len > 0 ? fd_write_all(w->fd, buf_str(&w->out)) : 0;
+	int r = w->out.len > 0 ? w->fn(w->ctx, buf_str(&w->out)) : 0;
 
 	buf_clear(&w->out);
 	return r;
@@ -38,14 +39,14 @@ static int put(struct copier *w, struct str s)
 			return r;
 	}
 	if (s.len > CHUNK)
-		return fd_write_all(w->fd, s);
+		return w->fn(w->ctx, s);
 	buf_put(&w->out, s);
 	return 0;
 }
 
 static int put_eol(struct copier *w)
 {
-	return put(w, w->c->eol.len > 0 ? w->c->eol : STR("\n"));
+	return put(w, w->c->eol.ptr != NULL ? w->c->eol : STR("\n"));
 }
 
 static int put_line(struct copier *w, struct str s)
@@ -68,9 +69,14 @@ static int put_address(struct copier *w, const char *before, struct str internal
 	return r < 0 ? r : put_line(w, buf_str(&b));
 }
 
+static struct str sender_of(const struct copier *w)
+{
+	return w->c->sender.ptr != NULL ? w->c->sender : w->c->rq->sender;
+}
+
 static int put_from(struct copier *w)
 {
-	struct str sender = w->c->rq->sender;
+	struct str sender = sender_of(w);
 	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
 
 	buf_puts(&b, "  ");
@@ -88,7 +94,7 @@ static int put_headers(struct copier *w)
 	if ((flags & MAIL_COPY_FROM) != 0)
 		r = put_from(w);
 	if (r == 0 && (flags & MAIL_COPY_RETURN_PATH) != 0)
-		r = put_address(w, "Return-Path: <", w->c->rq->sender, ">");
+		r = put_address(w, "Return-Path: <", sender_of(w), ">");
 	if (r == 0 && (flags & MAIL_COPY_ORIG_RCPT) != 0 && rcpt->orig_addr.len > 0)
 		r = put_address(w, "X-Original-To: ", rcpt->orig_addr, "");
 	if (r == 0 && (flags & MAIL_COPY_DELIVERED) != 0)
@@ -102,6 +108,8 @@ static int put_text(struct copier *w, struct str text, bool ends)
 
 	if (w->at_start && (w->c->flags & MAIL_COPY_QUOTE) != 0 && str_starts(text, STR("From ")))
 		r = put(w, STR(">"));
+	if (w->at_start && (w->c->flags & MAIL_COPY_DOT) != 0 && str_starts(text, STR(".")))
+		r = put(w, STR("."));
 	if (r == 0)
 		r = put(w, text);
 	if (r == 0 && ends)
@@ -134,9 +142,9 @@ static int put_content(struct copier *w, struct why *why)
 	return e;
 }
 
-int mail_copy(const struct mail_copy *c, int fd, struct why *why)
+int mail_copy_to(const struct mail_copy *c, mail_copy_fn fn, void *ctx, struct why *why)
 {
-	struct copier w = { .c = c, .fd = fd, .out = BUF(CHUNK), .at_start = true };
+	struct copier w = { .c = c, .fn = fn, .ctx = ctx, .out = BUF(CHUNK), .at_start = true };
 	int r = put_headers(&w);
 
 	if (r == 0)
@@ -152,4 +160,14 @@ int mail_copy(const struct mail_copy *c, int fd, struct why *why)
 	if (r < 0 && r != -EBADMSG)
 		return why_errno(why, r, "error writing message");
 	return r;
+}
+
+static int write_fd(void *ctx, struct str data)
+{
+	return fd_write_all(*(const int *)ctx, data);
+}
+
+int mail_copy(const struct mail_copy *c, int fd, struct why *why)
+{
+	return mail_copy_to(c, write_fd, &fd, why);
 }

@@ -22,6 +22,9 @@ import time
 
 from instance import BUILD, DEADLINE, DEBIAN_DAEMONS, wait_until
 
+# They change identity themselves.
+PRIVILEGED = {"local", "pipe", "spawn", "virtual"}
+
 
 def encode(pairs):
     out = b""
@@ -192,8 +195,8 @@ class Agent:
         env = dict(os.environ, GENERATION="0", MAIL_CONFIG=str(self.dir), POSTLOG_SERVICE=str(self.log_path),
                    POSTLOG_HOSTNAME="mx.example.test", MAIL_LOGTAG="postfix", POSTROAD_CLIENTS="10")
         where = DEBIAN_DAEMONS if self.kind == "debian" else BUILD / "libexec"
-        privileged = os.geteuid() != 0 or program in ("virtual", "local", "pipe")
-        argv = [program, "-n", name, "-t", "unix", *([] if privileged else ["-u"]), *args]
+        drop = ["-u"] if os.geteuid() == 0 and program not in PRIVILEGED else []
+        argv = [program, "-n", name, "-t", "unix", *drop, *args]
         p = subprocess.Popen(argv, executable=str(where / program), preexec_fn=prepare, close_fds=False, env=env,
                              cwd=self.queue)
         listener.close()
@@ -274,15 +277,16 @@ class Agent:
         now = time.time()
         stamp = [int(now - age), int(now % 1 * 1e6)]
         stats = struct.pack("10q i4x", *stamp, *stamp, int(now), int(now % 1 * 1e6), 0, 0, 0, 0, 0)
-        client = {"name": "cl.test", "address": "192.0.2.9", "port": "1", "proto": "ESMTP", "helo": "h", **origin}
+        client = {"name": "cl.test", "address": "192.0.2.9", "port": "1", "proto": "ESMTP", "helo": "h",
+                  "sasl_method": "", "sasl_username": "", "sasl_sender": "", **origin}
         wire = encode([
             ("flags", flags), ("queue_name", "active"), ("queue_id", queue_id), ("offset", start), ("size", size),
             ("nexthop", nexthop), ("encoding", encoding), ("smtputf8" if old_names else "sendopts", sendopts),
             ("sender", sender), ("envelope_id", envid), ("ret_flags", ret), ("time", base64.b64encode(stats)),
             ("log_client_name", client["name"]), ("log_client_address", client["address"]),
             ("log_client_port", client["port"]), ("log_protocol_name", client["proto"]),
-            ("log_helo_name", client["helo"]), ("sasl_method", ""), ("sasl_username", ""), ("sasl_sender", ""),
-            ("log_ident", queue_id), ("rewrite_context", "local"), ("recipient_count", len(recipients))]) + b"\0"
+            ("log_helo_name", client["helo"]), ("sasl_method", client["sasl_method"]),
+            ("sasl_username", client["sasl_username"]), ("sasl_sender", client["sasl_sender"]), ("log_ident", queue_id), ("rewrite_context", "local"), ("recipient_count", len(recipients))]) + b"\0"
         for r, offset in zip(recipients, offsets):
             wire += encode([("original_recipient", r.original), ("recipient", r.address), ("offset", offset),
                             ("dsn_orig_rcpt", r.orcpt), ("notify_flags", r.notify)]) + b"\0"

@@ -8,6 +8,9 @@
 
 #include "mailbox_test.h"
 
+/* The default. */
+static const struct str no_eol;
+
 static int copy_to_file(struct mail_copy *c, struct why *why)
 {
 	int fd = open("copy", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -45,17 +48,69 @@ static void expect(unsigned flags, struct str sender, struct str eol, const char
 static void test_forms(void **state)
 {
 	(void)state;
-	expect(0, STR("s@x.test"), STR_EMPTY,
+	expect(0, STR("s@x.test"), no_eol,
 		"Subject: t\n\nFrom here\nFrom long\n From joined\n>From x\nend\n");
-	expect(MAIL_COPY_QUOTE | MAIL_COPY_BLANK, STR("s@x.test"), STR_EMPTY,
+	expect(MAIL_COPY_QUOTE | MAIL_COPY_BLANK, STR("s@x.test"), no_eol,
 		"Subject: t\n\n>From here\n>From long\n From joined\n>From x\nend\n\n");
-	expect(MAIL_COPY_MAILDIR, STR("a b@x.test"), STR_EMPTY,
+	expect(MAIL_COPY_MAILDIR, STR("a b@x.test"), no_eol,
 		"Return-Path: <\"a b\"@x.test>\nX-Original-To: \"orig name\"@example.com\n"
 		"Delivered-To: user@example.com\n"
 		"Subject: t\n\nFrom here\nFrom long\n From joined\n>From x\nend\n");
 	expect(MAIL_COPY_RETURN_PATH, STR_EMPTY, STR("\r\n"),
 		"Return-Path: <>\r\n"
 		"Subject: t\r\n\r\nFrom here\r\nFrom long\r\n From joined\r\n>From x\r\nend\r\n");
+}
+
+/* What only commands get: dots doubled, another sender, line ends that are empty or long. */
+static void test_for_commands(void **state)
+{
+	static const char *const records[] = { "N.", "N.a", "L..b", "N.c", "N d.", NULL };
+	struct delivery_request rq;
+	struct recipient rcpt;
+	struct why why = { "" };
+
+	(void)state;
+	expect(0, STR("s@x.test"), STR(""), "Subject: tFrom hereFrom long From joined>From xend");
+	mt_request(&rq, &rcpt, records, 'X');
+	rq.sender = STR_EMPTY;
+
+	struct mail_copy c = { .rq = &rq,
+		.rcpt = &rcpt,
+		.flags = MAIL_COPY_DOT | MAIL_COPY_RETURN_PATH | MAIL_COPY_BLANK,
+		.sender = STR("A b"),
+		.eol = STR("|\r") };
+
+	assert_int_equal(copy_to_file(&c, &why), 0);
+
+	struct buf got = mt_read("copy");
+
+	assert_string_equal(buf_cstr(&got),
+		"Return-Path: <\"A b\">|\r..|\r..a|\r...b.c|\r d.|\r|\r");
+	buf_done(&got);
+	queue_message_close(rq.msg);
+}
+
+static int refuse(void *ctx, struct str data)
+{
+	(void)ctx;
+	(void)data;
+	return -EPIPE;
+}
+
+/* What the receiver says is the result. */
+static void test_refused(void **state)
+{
+	struct delivery_request rq;
+	struct recipient rcpt;
+	struct why why = { "" };
+
+	(void)state;
+	mt_request(&rq, &rcpt, mt_message, 'X');
+
+	struct mail_copy c = { .rq = &rq, .rcpt = &rcpt };
+
+	assert_int_equal(mail_copy_to(&c, refuse, NULL, &why), -EPIPE);
+	queue_message_close(rq.msg);
 }
 
 static void test_from_line(void **state)
@@ -145,6 +200,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_for_commands),
+		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_from_line),
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_limit),
