@@ -25,8 +25,9 @@ _must_use_ int command_environment(struct str list, struct strv *ret, struct why
 struct command_owner {
 	uid_t uid; /* mail_owner */
 	gid_t gid;
-	gid_t setgid; /* setgid_group */
-	bool check;   /* false: we are not root, everything runs as we do */
+	gid_t setgid;                   /* setgid_group */
+	const char *name, *setgid_name; /* of both, for texts */
+	bool check;                     /* false: we are not root, everything runs as we do */
 };
 
 enum command_user {
@@ -47,6 +48,7 @@ enum command_user {
  *
  * An empty group is that of the user. Names only: "65534" is a name.
  * @param spec       the value of user=
+ * @param owner      who is refused
  * @param ret        set for COMMAND_USER_OK and, in part, for those refused
  * @param ret_name   the part that was not found, borrowed from spec
  * Blocks: on the name service.

@@ -11,10 +11,12 @@ BANNED = ("strcpy stpcpy strcat sprintf vsprintf strncpy strncat strtok strtok_r
           "gmtime ctime asctime rand srand signal alloca setjmp longjmp vfork execlp execvp getenv_s").split()
 CALL = re.compile(r"(?<![\w.>])(" + "|".join(BANNED) + r")\s*\(")
 EXIT = re.compile(r"(?<![\w.>])(_?exit|abort)\s*\(")
-# postlock runs the command that its caller names, by the caller's PATH and with the caller's rights.
-EXCEPTIONS = {("commands/postlock/main.c", "execvp")}
-# Programs end in main.c and in the skeleton; the base ends a process that cannot go on.
-EXIT_OK = re.compile(r"^(src/service/|src/log/|src/base/(mem|macros)\.c|(daemons|commands)/[^/]+/main\.c)"
+# postlock runs the command that its caller names, by the caller's PATH and with the caller's rights;
+# command.c the one in master.cf, by the PATH that it gives it. Files without "#!" are then for sh, as ever.
+EXCEPTIONS = {("commands/postlock/main.c", "execvp"), ("src/delivery/command.c", "execvp")}
+# Programs end in main.c and in the skeleton; the base ends a process that cannot go on, a child that cannot
+# run its command ends.
+EXIT_OK = re.compile(r"^(src/service/|src/log/|src/base/(mem|macros)\.c|src/delivery/command\.c|(daemons|commands)/[^/]+/main\.c)"
                      r"|^(daemons/master|commands)/|^tests/|^bench/|^tools/")
 
 

@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "base/fd.h"
+#include "base/num.h"
 
 static char *the_env[] = { (char[]){ "PATH=/usr/bin:/bin" }, (char[]){ "CMD_X=y" }, NULL };
 
@@ -192,16 +193,16 @@ static void test_group(void **state)
 	struct command_run r;
 	struct command_result res;
 	struct why why = { "" };
-	pid_t grandchild;
+	uint64_t grandchild;
 
 	(void)state;
 	assert_int_equal(command_start(&c, &r, &why), 0);
 	command_finish(&r, &res);
 	assert_int_equal(res.end, COMMAND_TIMEOUT);
-	grandchild = (pid_t)strtoul(buf_cstr(&r.output), NULL, 10);
+	assert_int_equal(num_u64(str_trim(buf_str(&r.output)), INT32_MAX, &grandchild), 0);
 	assert_true(grandchild > 1);
 	/* Whoever adopts it reaps it at its leisure. */
-	for (int i = 0; kill(grandchild, 0) == 0 && i < 500; i++) {
+	for (int i = 0; kill((pid_t)grandchild, 0) == 0 && i < 500; i++) {
 		_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
 		char path[64];
 
