@@ -39,7 +39,7 @@ class File:
         self.size = 0
         self.cache = (0, b"")
         self.sync_ends = self.sync_begins = None
-        self.names_safe = self.attrs_safe = None
+        self.safe_of = {}                            # model: (names, attributes) safe from which operation on
 
     def set_names(self, n, names):
         self.names.append(tuple(names))
@@ -327,16 +327,17 @@ class Disk:
         def by_sync(n, kinds):
             return min((e for b, e, k in f.syncs if b > n and k in kinds), default=self.end + 1)
         own = ("syncfs",) if model == "strict" and not f.is_dir else ("fsync", "syncfs")
-        f.names_safe, f.attrs_safe = [], []
+        names_safe, attrs_safe = [], []
         for k, n in enumerate(f.names_at):
             at = by_sync(n, own)
             changed = set(f.names[k]) ^ set(f.names[k - 1] if k else ())
             ends = []
             for d in {posixpath.dirname(p) for p in changed}:
                 ends.append(min((e for b, e in self._dir_syncs.get(d, ()) if b > n), default=self.end + 1))
-            f.names_safe.append(min([at] + ([max(ends)] if ends else [])))
+            names_safe.append(min([at] + ([max(ends)] if ends else [])))
         for n in f.attrs_at:
-            f.attrs_safe.append(by_sync(n, ("fsync", "syncfs")))
+            attrs_safe.append(by_sync(n, ("fsync", "syncfs")))
+        f.safe_of[model] = names_safe, attrs_safe
 
     def image(self, cut, model, how, seed=0, wanted=lambda path: True):
         """What is there after a cut: path relative to root -> Entry; directories are left out."""
@@ -366,7 +367,7 @@ class Disk:
         return out
 
     def _choose(self, f, cut, model, how, rng):
-        if f.names_safe is None:
+        if model not in f.safe_of:
             self._safe_at(f, model)
 
         def pick(at, safe):
@@ -375,7 +376,8 @@ class Disk:
                 return last
             low = max((i for i in range(last + 1) if safe[i] < cut), default=0)
             return low if how == "lost" else rng.randint(low, last)
-        return pick(f.names_at, f.names_safe), pick(f.attrs_at, f.attrs_safe)
+        names_safe, attrs_safe = f.safe_of[model]
+        return pick(f.names_at, names_safe), pick(f.attrs_at, attrs_safe)
 
     def write(self, image, target, cut):
         """Put an image below `target`, with the directories that existed."""

@@ -31,7 +31,7 @@ def test_a_lost_directory_is_seen():
     assert found and images
 
 
-@pytest.mark.parametrize("text", ["", "x" * 5000])
+@pytest.mark.parametrize("text", ["", "x" * 5000], ids=["short", "long"])
 def test_model(text, tmp_path):
     """The model itself: synced stays, unsynced may go, names come back in order."""
     import oplog
