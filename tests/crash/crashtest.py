@@ -164,14 +164,14 @@ def restart(run, d, cut, model, how, seed, conf=None):
     try:
         d.write({p: e for p, e in image.items() if "/pid/" not in p}, mta.dir / "disk", cut)
         mta.start()
-        mta.run("postsuper", "-c", mta.config, "-H", "ALL")
 
-        def is_empty():
+        def is_empty():  # pickup may put one on hold again
+            mta.run("postsuper", "-c", mta.config, "-H", "ALL")
             mta.run("postqueue", "-c", mta.config, "-f")
             time.sleep(0.1)
             return not mta.queue_ids()
         try:
-            wait_until(is_empty, "the queue is empty", 60)
+            wait_until(is_empty, "the queue is empty", 40)
         except AssertionError:
             out.append(f"{what}: the queue does not become empty: {mta.queue_ids()} {mta.log()[-2000:]}")
         mta.stop()
