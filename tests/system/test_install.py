@@ -14,7 +14,7 @@ from instance import BUILD as PROGRAMS
 BUILD = pathlib.Path(os.environ.get("POSTROAD_MESON_BUILD", PROGRAMS))
 
 COMMANDS = ("postalias postcat postconf postdrop postfix postkick postlock postlog postmap postqueue postsuper sendmail").split()
-DAEMONS = ("anvil bounce cleanup discard error flush lmtp master pickup postlogd qmgr showq smtp smtpd trivial-rewrite virtual").split()
+DAEMONS = ("anvil bounce cleanup discard error flush lmtp master pickup postlogd qmgr showq smtp smtpd submitd trivial-rewrite virtual").split()
 
 
 def install(dest):

@@ -29,7 +29,8 @@ STARTERS = {name for name, promises in STATED.items() if "P_EXEC" in promises}
 SERVICES = {"smtpd": None, "pickup": "public/pickup", "cleanup": "public/cleanup", "qmgr": "public/qmgr",
             "trivial-rewrite": "private/rewrite", "bounce": "private/bounce", "flush": "public/flush",
             "smtp": "private/smtp", "lmtp": "private/lmtp", "showq": "public/showq", "error": "private/error",
-            "discard": "private/discard", "virtual": "private/virtual", "anvil": "private/anvil", "postlogd": None}
+            "discard": "private/discard", "virtual": "private/virtual", "anvil": "private/anvil", "postlogd": None,
+            "submitd": "open/submit"}
 
 
 def status(pid):
@@ -61,7 +62,8 @@ def system():
     """A running system with every service awake, and the pid of each."""
     if not enforced():
         pytest.skip("a build with sanitizers enforces no promises")
-    m = instance.Instance(conf={"max_idle": "600s", "virtual_mailbox_base": "/nonexistent"})
+    m = instance.Instance(conf={"max_idle": "600s", "virtual_mailbox_base": "/nonexistent"},
+                          extra_master="submit unix n - n - - submitd\n")
     kept = contextlib.ExitStack()
     # A descriptor that somebody who starts the system has open: nobody below may have it.
     secret = os.open(m.dir / "secret", os.O_RDWR | os.O_CREAT, 0o600)
