@@ -116,7 +116,8 @@ struct delivery {
 	struct dsn why; /* what went wrong last */
 	bool why_hard;
 	bool why_host; /* and it concerns the destination as a whole, not a recipient or the message */
-	bool talked;     /* some host said "later" in a transaction: the destination is not dead */
+	bool said;     /* the host of this session said "later" in a transaction */
+	bool talked; /* an earlier one did, and did not break off: the destination is not dead */
 	bool map_failed; /* a generic table could not be asked */
 	struct timeval setup_done;
 	struct str relay; /* of the session that was used last, "none" */

@@ -88,25 +88,53 @@ static bool filter_line(const struct client *c, const struct session *s, struct 
 	return false;
 }
 
-/* One line without its end; what is longer than REPLY_LINE is read and dropped. */
-static int read_line(struct session *s)
+/* Read the rest of a long line and drop it: as stream_line(). */
+static int skip_line(struct session *s)
+{
+	_cleanup_buf_ struct buf rest = BUF(REPLY_LINE + 8);
+	int r;
+
+	log_warn("%s: response longer than %d: %.30s...", s->where_port, REPLY_LINE,
+		buf_cstr(&s->line));
+	do {
+		buf_clear(&rest);
+		r = stream_line(s->s, REPLY_LINE, &rest);
+	} while (r == 0);
+	return r;
+}
+
+static bool is_plain(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.ptr[i] < 0x20 || (unsigned char)s.ptr[i] > 0x7e)
+			return false;
+	return true;
+}
+
+/*
+ * One line without its end, in s->line. What should not be shown is replaced here, once: the text
+ * goes to the log, to bounce and defer, and into mail.
+ */
+static int read_line(const struct client *c, struct session *s)
 {
 	int r;
 
 	buf_clear(&s->line);
 	r = stream_line(s->s, REPLY_LINE, &s->line);
-	if (r == 0) {
-		_cleanup_buf_ struct buf rest = BUF(REPLY_LINE + 8);
-
-		while (r == 0) {
-			buf_clear(&rest);
-			r = stream_line(s->s, REPLY_LINE, &rest);
-		}
-	}
+	if (r == 0)
+		r = skip_line(s);
 	if (r < 0)
 		return r;
-	while (s->line.len > 0 && is_space((unsigned char)s->line.ptr[s->line.len - 1]))
+	while (s->line.len > 0 &&
+		(s->line.ptr[s->line.len - 1] == '\n' || s->line.ptr[s->line.len - 1] == '\r'))
 		buf_truncate(&s->line, s->line.len - 1);
+	if (!is_plain(buf_str(&s->line))) {
+		struct buf shown = BUF(s->line.limit);
+
+		text_printable(&shown, buf_str(&s->line), c->p.smtputf8_enable);
+		buf_done(&s->line);
+		s->line = shown;
+	}
 	return 0;
 }
 
@@ -119,9 +147,12 @@ static void set_timeout(const struct client *c, struct session *s, usec_t timeou
 static void complain(struct delivery *d, struct session *s, int n)
 {
 	s->protocol_error = true;
+	/* Without pipelining, replies cannot get out of step. */
+	if ((s->f.have & SMTP_F_PIPELINING) == 0)
+		return;
 	log_warn(STR_FMT ": non-%s response from %s: %.100s", STR_ARG(d->rq->queue_id),
 		d->c->lmtp ? "LMTP" : "ESMTP", s->where_port, buf_cstr(&s->line));
-	if (n == 1 && (s->f.have & SMTP_F_PIPELINING)) {
+	if (n == 1) {
 		char text[NET_ADDR_TEXT];
 
 		net_addr_text(&s->addr, text);
@@ -159,7 +190,7 @@ int session_reply(struct delivery *d, struct session *s, usec_t timeout)
 	for (int lines = 0; lines < REPLY_MAX_LINES && garbage < GARBAGE_MAX; lines++) {
 		_cleanup_buf_ struct buf other = BUF(BUF_SMALL);
 		struct str line;
-		int r = read_line(s);
+		int r = read_line(d->c, s);
 
 		if (r < 0)
 			return r;
@@ -387,8 +418,11 @@ static void take_features(struct delivery *d, struct session *s)
 	struct smtp_features f;
 
 	smtp_features_parse(buf_str(&s->reply.text), mask, &f);
+	if (f.bad_size.len > 0)
+		log_warn("bad %s SIZE limit \"" STR_FMT "\" from %s", d->c->lmtp ? "LHLO" : "EHLO",
+			STR_ARG(f.bad_size), s->where_port);
 	/* Borrowed from the reply, which the next one overwrites. */
-	f.auth = f.name = STR_EMPTY;
+	f.auth = f.name = f.bad_size = STR_EMPTY;
 	s->f = f;
 	if (f.implied_8bitmime)
 		log_info("host %s offers SMTPUTF8 support, but not 8BITMIME", s->where);

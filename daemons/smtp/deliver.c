@@ -104,6 +104,8 @@ static bool use_session(struct route *r, struct session *s)
 		return false;
 	}
 	r->sessions++;
+	d->talked = d->talked || d->said;
+	d->said = false;
 	notice_send(d->c, s);
 	if (keep && !s->broken)
 		cache_put(d->c->cache, s, d->c->p.connection_cache_time_limit);

@@ -205,7 +205,7 @@ static void said(struct delivery *d, struct session *s, const struct smtp_reply 
 {
 	from_reply(d, s, reply, false, arena_fmt(d->a, "host %s said: ", s->where),
 		arena_fmt(d->a, " (in reply to %s)", command));
-	d->talked = d->talked || (!d->why_hard && reply->code != 421);
+	d->said = d->said || (!d->why_hard && reply->code != 421);
 }
 
 void rcpt_refused(struct delivery *d, struct session *s, struct recipient *r,
@@ -272,6 +272,7 @@ void all_failed(struct delivery *d, const char *status, const char *fmt, ...)
 void session_lost(struct delivery *d, struct session *s, int err, const char *what)
 {
 	s->broken = true;
+	d->said = false;
 	/* All have their outcome; the peer may go. */
 	if (d->left == 0)
 		return;

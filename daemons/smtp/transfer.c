@@ -56,6 +56,13 @@ static const char *body_word(const struct transfer *t)
 	return str_ieq(enc, STR("7bit")) ? "7BIT" : NULL;
 }
 
+/* Is this transaction one with SMTPUTF8? */
+static bool is_utf8(const struct transfer *t)
+{
+	return (t->s->f.have & SMTP_F_SMTPUTF8) != 0 &&
+	       (t->d->rq->sendopts & SENDOPT_SMTPUTF8_REQUESTED) != 0;
+}
+
 static int make_mail(struct transfer *t)
 {
 	struct delivery *d = t->d;
@@ -68,8 +75,7 @@ static int make_mail(struct transfer *t)
 		.envid = d->rq->dsn_envid,
 		.ret = d->rq->dsn_ret,
 		.dsn = (have & SMTP_F_DSN) != 0,
-		.smtputf8 = (have & SMTP_F_SMTPUTF8) != 0 &&
-			    (d->rq->sendopts & SENDOPT_SMTPUTF8_REQUESTED) != 0,
+		.smtputf8 = is_utf8(t),
 	};
 	int e = smtp_format_mail(&b, &m);
 
@@ -88,7 +94,7 @@ static int make_rcpt(struct transfer *t, const struct recipient *r, struct str *
 		.original = external(t->d, r->orig_addr),
 		.notify = r->dsn_notify,
 		.dsn = (have & SMTP_F_DSN) != 0,
-		.smtputf8 = (have & SMTP_F_SMTPUTF8) != 0,
+		.smtputf8 = is_utf8(t),
 	};
 	int e = smtp_format_rcpt(&b, &c);
 

@@ -4,6 +4,8 @@
  */
 #include "smtp/client_ehlo.h"
 
+#include <errno.h>
+
 #include "base/num.h"
 #include "smtp/client_command.h"
 
@@ -111,26 +113,40 @@ static void parse_line(struct str line, unsigned discard, struct smtp_features *
 		return;
 	}
 	f->have |= bit;
-	if (bit == SMTP_F_SIZE && str_word(&rest, " \t", &arg) &&
-		num_u64(arg, INT64_MAX, &size) == 0)
-		f->size_limit = (int64_t)size;
-	else if (bit == SMTP_F_AUTH && f->auth.len == 0)
+	if (bit == SMTP_F_SIZE && str_word(&rest, " \t", &arg)) {
+		int e = num_u64(arg, INT64_MAX, &size);
+
+		/* What is too large for us is no limit. */
+		if (e == 0)
+			f->size_limit = (int64_t)size;
+		else if (e != -ERANGE)
+			f->bad_size = arg;
+	} else if (bit == SMTP_F_AUTH && f->auth.len == 0)
 		f->auth = str_trim(rest);
 	else if (bit == SMTP_F_XFORWARD)
 		parse_xforward(rest, f);
 }
 
-/* The next line of a reply, without its code. */
+static bool has_code(struct str line)
+{
+	return line.len >= 3 && is_digit((unsigned char)line.ptr[0]) &&
+	       is_digit((unsigned char)line.ptr[1]) && is_digit((unsigned char)line.ptr[2]);
+}
+
+/* The next line of a reply, without its code; garbage is left out. */
 static bool next_line(struct str *rest, struct str *ret)
 {
-	ptrdiff_t nl;
+	while (rest->len > 0) {
+		ptrdiff_t nl = str_chr(*rest, '\n');
+		struct str line = nl < 0 ? *rest : str_head(*rest, (size_t)nl);
 
-	if (rest->len == 0)
-		return false;
-	nl = str_chr(*rest, '\n');
-	*ret = str_skip(nl < 0 ? *rest : str_head(*rest, (size_t)nl), 4);
-	*rest = nl < 0 ? STR_EMPTY : str_skip(*rest, (size_t)nl + 1);
-	return true;
+		*rest = nl < 0 ? STR_EMPTY : str_skip(*rest, (size_t)nl + 1);
+		if (!has_code(line))
+			continue;
+		*ret = str_skip(line, 4);
+		return true;
+	}
+	return false;
 }
 
 void smtp_features_parse(struct str reply, unsigned discard, struct smtp_features *ret)
@@ -138,7 +154,7 @@ void smtp_features_parse(struct str reply, unsigned discard, struct smtp_feature
 	struct smtp_features f = { 0 };
 	struct str line, word;
 
-	f.auth = f.name = STR_EMPTY;
+	f.auth = f.name = f.bad_size = STR_EMPTY;
 	if (next_line(&reply, &line) && str_word(&line, " \t", &word))
 		f.name = word;
 	while (next_line(&reply, &line))
@@ -157,7 +173,7 @@ void smtp_greeting_parse(struct str reply, struct smtp_greeting *ret)
 	struct str line, word;
 	bool first = true;
 
-	g.pix = reply.len > 4;
+	g.pix = reply.len > 0;
 	while (next_line(&reply, &line)) {
 		for (size_t i = 0; i < line.len; i++)
 			if (line.ptr[i] != '2' && line.ptr[i] != '0' && line.ptr[i] != '*' &&

@@ -27,6 +27,7 @@ struct smtp_features {
 	unsigned discarded;    /* announced, and in the mask of keywords to discard */
 	bool implied_8bitmime; /* SMTPUTF8 without it */
 	int64_t size_limit;    /* 0: unknown or no limit */
+	struct str bad_size;   /* what stood there and is no number; borrowed from the reply */
 	unsigned xforward;     /* enum smtp_xforward */
 	struct str auth;       /* mechanisms, borrowed from the reply */
 	struct str name;       /* first word of the first line: the server's idea of its name */

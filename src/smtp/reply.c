@@ -88,13 +88,13 @@ int smtp_reply_line(struct smtp_reply *r, struct str line)
 
 	while (line.len > 0 && (line.ptr[line.len - 1] == '\r' || line.ptr[line.len - 1] == '\n'))
 		line.len--;
+	keep(r, line);
+	r->lines++;
 	if (line.len < 3 || !is_digit((unsigned char)line.ptr[0]) ||
 		!is_digit((unsigned char)line.ptr[1]) || !is_digit((unsigned char)line.ptr[2]))
 		return -EBADMSG;
 	if (line.len > 3 && line.ptr[3] != ' ' && line.ptr[3] != '-')
 		return -EBADMSG;
-	keep(r, line);
-	r->lines++;
 	if (line.len > 3 && line.ptr[3] == '-')
 		return 0;
 	code = (line.ptr[0] - '0') * 100 + (line.ptr[1] - '0') * 10 + (line.ptr[2] - '0');

@@ -39,7 +39,7 @@ void smtp_reply_clear(struct smtp_reply *r);
 /**
  * Feed one line without its end.
  *
- * @return 1 the reply is complete; 0 more lines follow; -EBADMSG not a reply line (logged and skipped
- *         by the caller as documented)
+ * @return 1 the reply is complete; 0 more lines follow; -EBADMSG not a reply line: its text is kept,
+ *         and more lines follow
  */
 _must_use_ int smtp_reply_line(struct smtp_reply *r, struct str line);

@@ -126,7 +126,7 @@ class Agent:
             "maillog_file": self.dir / "maillog", "maillog_file_prefixes": "/tmp", "myhostname": "mx.example.test",
             "mydomain": "example.test", "myorigin": "example.test", "mydestination": "", "relay_domains": "",
             "inet_interfaces": "127.0.0.1", "inet_protocols": "ipv4", "default_database_type": "lmdb",
-            "smtp_log_tls_feature_status": "no"}
+            "smtp_log_tls_feature_status": "no", "max_use": "100000"}
         if owner:
             values["mail_owner"] = owner
         values.update(conf)
@@ -266,6 +266,7 @@ class Agent:
 
     def make_request(self, recipients, nexthop, lines=("Subject: x", "", "b"), flags=0, sender="s@x.test",
                      encoding="", sendopts=0, envid="", ret=0, age=0, old_names=True, **origin):
+        # `origin`: name, address, port, proto, helo of the client that the message came from.
         recipients = [r if isinstance(r, Rcpt) else Rcpt(r) for r in recipients]
         image, size, start, offsets = queue_file(lines, [r.address for r in recipients], sender)
         queue_id = "ABC%07X" % (time.monotonic_ns() // 100 & 0xfffffff)

@@ -68,8 +68,10 @@ static void test_greeting(void **state)
 		{ "220 NOTESMTP", false, false, "NOTESMTP" },
 		{ "220 ****2*0**", false, true, "****2*0**" },
 		{ "220 ** *1*", false, false, "**" },
-		{ "220", false, false, "" },
-		{ "220 ", false, false, "" },
+		{ "220", false, true, "" },
+		{ "220 ", false, true, "" },
+		{ "garbage\n220 mx ESMTP", true, false, "mx" },
+		{ "", false, false, "" },
 	};
 
 	(void)state;
