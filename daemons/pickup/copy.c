@@ -12,13 +12,10 @@
 #include "log/log.h"
 #include "mime/header.h"
 
-/* Further than this in the future is a broken clock; older than this deserves a remark. */
-#define FUTURE_MAX (2 * 60 * 60)
-#define OLD_AGE    (24 * 60 * 60)
-
 struct copy {
 	struct pickup_job *j;
-	bool seen_sender;
+	struct buf sender;
+	bool seen_time, seen_sender;
 	int r; /* of the last write */
 };
 
@@ -28,44 +25,36 @@ static void put(struct copy *c, int type, struct str data)
 		c->r = post_record(c->j->post, type, data);
 }
 
-static void arrival_time(struct copy *c, struct str data)
-{
-	int64_t now = clock_wall() / USEC_PER_SEC;
-	struct str rest = data;
-	struct str word;
-	int64_t sec = 0;
-
-	if (c->j->requeued || !str_word(&rest, " ", &word) ||
-		num_i64(word, 0, INT64_MAX, &sec) < 0) {
-		put(c, REC_TIME, data);
-		return;
-	}
-	if (sec > now + FUTURE_MAX) {
-		log_warn("%s: message dated %lld seconds into the future", c->j->id,
-			(long long)(sec - now));
-		if (c->r == 0)
-			c->r = post_recordf(c->j->post, REC_TIME, "%lld 0", (long long)now);
-		return;
-	}
-	if (sec < now - OLD_AGE)
-		log_warn("%s: message has been queued for %lld days", c->j->id,
-			(long long)((now - sec) / OLD_AGE));
-	put(c, REC_TIME, data);
-}
-
-static void sender(struct copy *c, struct str data)
+/* The envelope is complete: say whose message it is. */
+static void log_message(const struct copy *c)
 {
 	_cleanup_buf_ struct buf shown = BUF(BUF_MEDIUM);
 	struct pickup_job *j = c->j;
-	struct str head = str_head(data, 1000);
 
-	if (j->info_address_internal || address_quote(&shown, head) < 0)
-		buf_put(&shown, head);
+	if (j->info_address_internal || address_quote(&shown, buf_str(&c->sender)) < 0)
+		buf_put(&shown, buf_str(&c->sender));
 	if (j->requeued)
 		log_info("%s: uid=%ld from=<%s> orig_id=%s", post_id(j->post), j->uid,
 			buf_cstr(&shown), j->id);
 	else
 		log_info("%s: uid=%ld from=<%s>", post_id(j->post), j->uid, buf_cstr(&shown));
+}
+
+/* Without a time in the file, that of the file. */
+static void need_time(struct copy *c)
+{
+	if (c->seen_time)
+		return;
+	c->seen_time = true;
+	if (c->r == 0)
+		c->r = post_recordf(c->j->post, REC_TIME, "%lld", (long long)c->j->mtime);
+}
+
+static void sender(struct copy *c, struct str data)
+{
+	need_time(c);
+	if (!c->seen_sender)
+		buf_put(&c->sender, str_head(data, 1000));
 	c->seen_sender = true;
 	put(c, REC_FROM, data);
 }
@@ -108,7 +97,8 @@ static bool envelope(struct copy *c, int type, struct str data)
 		return false;
 	switch (type) {
 	case REC_TIME:
-		arrival_time(c, data);
+		c->seen_time = true;
+		put(c, type, data);
 		break;
 	case REC_ATTR:
 		if (!on_behalf(c->j, data))
@@ -129,7 +119,8 @@ static bool envelope(struct copy *c, int type, struct str data)
 
 static bool extract_attr_ok(struct str data)
 {
-	static const char *const kept[] = { "dsn_orig_rcpt", "notify_flags", "create_time" };
+	static const char *const kept[] = { "dsn_orig_rcpt", "notify_flags", "envelope_id",
+		"ret_flags", "create_time" };
 	struct str name;
 	struct str value;
 
@@ -152,8 +143,12 @@ static bool extract(struct copy *c, int type, struct str data)
 	case REC_ERTO:
 		return true;
 	case REC_ATTR:
-		if (c->j->requeued && !extract_attr_ok(data))
+		/* The rest was found in the content, and will be again. */
+		if (!extract_attr_ok(data))
 			return true;
+		break;
+	case REC_END:
+		data = STR_EMPTY;
 		break;
 	default:
 		break;
@@ -174,6 +169,11 @@ static bool content(struct copy *c, int type, struct str data, bool first)
 	return true;
 }
 
+static const char *strerror_of(const struct queue_reader *r, int error)
+{
+	return r->error[0] != '\0' ? r->error : strerrordesc_np(-error);
+}
+
 enum copy_result pickup_copy(struct pickup_job *j)
 {
 	enum {
@@ -181,7 +181,7 @@ enum copy_result pickup_copy(struct pickup_job *j)
 		CONTENT,
 		EXTRACT
 	} segment = ENVELOPE;
-	struct copy c = { .j = j };
+	struct copy c = { .j = j, .sender = BUF(BUF_SMALL) };
 	struct queue_reader reader;
 	struct str data;
 	bool first = true;
@@ -191,6 +191,8 @@ enum copy_result pickup_copy(struct pickup_job *j)
 	if (j->content_filter[0] != '\0')
 		put(&c, REC_FILT, str_of(j->content_filter));
 	queue_reader_init(&reader, j->msg, 0, false);
+	/* A queue file may have been written under another limit. */
+	reader.max = j->requeued ? 0 : j->record_max;
 	while (ok && c.r == 0 && !(segment == EXTRACT && type == REC_END)) {
 		type = queue_reader_next(&reader, &data);
 		if (type <= 0) {
@@ -201,6 +203,7 @@ enum copy_result pickup_copy(struct pickup_job *j)
 					j->uid);
 				break;
 			}
+			log_message(&c);
 			put(&c, type, STR_EMPTY);
 			received(&c);
 			segment = CONTENT;
@@ -215,11 +218,18 @@ enum copy_result pickup_copy(struct pickup_job *j)
 			ok = extract(&c, type, data);
 		}
 	}
-	queue_reader_done(&reader);
-	if (c.r < 0)
+	buf_done(&c.sender);
+	if (c.r < 0) {
+		queue_reader_done(&reader);
 		return COPY_FAILED;
+	}
+	if (type < 0)
+		log_warn("maildrop/%s: %s", j->id, strerror_of(&reader, type));
 	if (!ok)
 		log_warn("uid=%ld: unexpected or malformed record type %d", j->uid,
-			type > 0 ? type : -1);
+			type < 0    ? -2
+			: type == 0 ? -1
+				    : type);
+	queue_reader_done(&reader);
 	return ok && type == REC_END ? COPY_DONE : COPY_MALFORMED;
 }

@@ -17,6 +17,10 @@
 #include "service/intake_settings.h"
 #include "service/service.h"
 
+/* Further than this in the future is a broken clock; older than this deserves a remark. */
+#define FUTURE_MAX (2 * 60 * 60)
+#define OLD_AGE    (24 * 60 * 60)
+
 struct pickup_conf {
 	const char *myhostname;
 	const char *mail_name;
@@ -25,7 +29,7 @@ struct pickup_conf {
 	const char *cleanup_service_name;
 	const char *info_log_address_format;
 	const char *smtputf8_autodetect_classes;
-	bool smtputf8_enable;
+	int64_t line_length_limit;
 	usec_t ipc_timeout;
 };
 
@@ -43,7 +47,7 @@ static const struct conf_var vars[] = {
 	CV_STR(P, cleanup_service_name),
 	CV_STR(P, info_log_address_format),
 	CV_STR(P, smtputf8_autodetect_classes),
-	CV_BOOL(P, smtputf8_enable),
+	CV_INT(P, line_length_limit),
 	CV_TIME(P, ipc_timeout),
 	CV_END,
 };
@@ -57,10 +61,14 @@ enum outcome {
 	BLOCKED, /* cleanup cannot be reached: try all again later */
 };
 
-/* What cleanup could not do may work next time, unless the message itself is to blame. */
-static bool is_temporary(unsigned status)
+/*
+ * Is a message that cleanup did not take of no use to anybody? What is wrong with its content cleanup
+ * tells the sender itself; when it could not do even that, the message waits for the next time.
+ */
+static bool is_hopeless(unsigned status)
 {
-	return (status & (INTAKE_STAT_WRITE | INTAKE_STAT_DEFER | INTAKE_STAT_PROXY)) != 0;
+	return (status & (INTAKE_STAT_BAD | INTAKE_STAT_RCPT)) != 0 &&
+	       (status & (INTAKE_STAT_WRITE | INTAKE_STAT_DEFER | INTAKE_STAT_PROXY)) == 0;
 }
 
 static enum outcome hand_over(struct pickup_job *j)
@@ -87,7 +95,22 @@ static enum outcome hand_over(struct pickup_job *j)
 		return GONE;
 	log_warn("maildrop/%s: error writing %s: %s", j->id, post_id(j->post),
 		intake_status_text(status)->text);
-	return is_temporary(status) ? KEPT : GONE;
+	return is_hopeless(status) ? GONE : KEPT;
+}
+
+/* When the file was written is when the message came; a clock may be wrong. */
+static void check_age(struct pickup_job *j)
+{
+	int64_t now = clock_wall() / USEC_PER_SEC;
+
+	if (j->mtime > now + FUTURE_MAX) {
+		log_warn("%s: message dated %lld seconds into the future", post_id(j->post),
+			(long long)(j->mtime - now));
+		j->mtime = now;
+	} else if (j->mtime < now - OLD_AGE) {
+		log_warn("%s: message has been queued for %lld days", post_id(j->post),
+			(long long)((now - j->mtime) / OLD_AGE));
+	}
 }
 
 static enum outcome submit(struct pickup_job *j, const struct stat *st)
@@ -100,14 +123,45 @@ static enum outcome submit(struct pickup_job *j, const struct stat *st)
 	j->mtime = (int64_t)st->st_mtime;
 	j->requeued = st->st_uid == the_owner && (st->st_mode & S_IROTH) == 0;
 	j->by_owner = st->st_uid == the_owner && !j->requeued;
-	flags = j->requeued ? the_flags & ~(unsigned)INTAKE_MILTER : the_flags;
+	/* A requeued message was filtered, and its need for SMTPUTF8 found out, when it came. */
+	flags = j->requeued ? the_flags & ~(unsigned)(INTAKE_MILTER | INTAKE_AUTOUTF8) : the_flags;
 	if (post_open(the_cleanup_path, flags, the_conf.ipc_timeout, &j->post, &why) < 0) {
 		log_warn("%s", why.text);
 		return BLOCKED;
 	}
+	check_age(j);
 	outcome = hand_over(j);
 	post_free(j->post);
 	return outcome;
+}
+
+static enum outcome discard(const struct pickup_job *j)
+{
+	int r = queue_remove(&the_layout, STR(QUEUE_MAILDROP), str_of(j->id));
+
+	if (r == 0 || r == -ENOENT)
+		return GONE;
+	log_warn("remove maildrop/%s: %s", j->id, strerrordesc_np(-r));
+	return KEPT;
+}
+
+/* A name in the maildrop: is it a complete file? What is not there, or not yet, is no news. */
+static bool is_candidate(struct str id)
+{
+	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	struct stat st;
+
+	queue_path(&the_layout, &path, STR(QUEUE_MAILDROP), id);
+	if (lstat(buf_cstr(&path), &st) < 0) {
+		if (errno != ENOENT)
+			log_warn("lstat %s: %m", buf_cstr(&path));
+		return false;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		log_warn("%s: uid %ld: not a regular file", buf_cstr(&path), (long)st.st_uid);
+		return false;
+	}
+	return (st.st_mode & QUEUE_MODE_READY) == QUEUE_MODE_READY;
 }
 
 /* One file: complete, regular, and not linked elsewhere. */
@@ -118,29 +172,35 @@ static enum outcome pick(struct str id)
 		.content_filter = the_conf.content_filter,
 		.myhostname = the_conf.myhostname,
 		.mail_name = the_conf.mail_name,
+		.record_max = (size_t)the_conf.line_length_limit,
 		.info_address_internal = str_ieq(str_of(the_conf.info_log_address_format),
 			STR("internal")),
 	};
 	enum outcome outcome = KEPT;
 	struct stat st;
 	struct why why;
-	int r = queue_message_open(&the_layout, STR(QUEUE_MAILDROP), id, false, &j.msg, &why);
+	int r;
 
+	if (!is_candidate(id))
+		return KEPT;
+	r = queue_message_open(&the_layout, STR(QUEUE_MAILDROP), id, false, &j.msg, &why);
+	if (r == -ENOENT)
+		return KEPT;
+	if (r == -EINVAL) {
+		/* A second name of a file from elsewhere, most likely: the first one stays. */
+		log_warn("open input file maildrop/%s: %s", j.id, why.text);
+		return discard(&j);
+	}
 	if (r < 0) {
-		if (r != -ENOENT)
-			log_warn("%s", why.text);
+		log_warn("open input file maildrop/%s: cannot open file: %s", j.id,
+			strerrordesc_np(-r));
 		return KEPT;
 	}
 	if (fstat(queue_message_fd(j.msg), &st) == 0 &&
 		(st.st_mode & QUEUE_MODE_READY) == QUEUE_MODE_READY)
 		outcome = submit(&j, &st);
 	queue_message_close(j.msg);
-	if (outcome == GONE) {
-		r = queue_remove(&the_layout, STR(QUEUE_MAILDROP), id);
-		if (r < 0 && r != -ENOENT)
-			log_warn("remove maildrop/%s: %s", j.id, strerrordesc_np(-r));
-	}
-	return outcome;
+	return outcome == GONE ? discard(&j) : outcome;
 }
 
 /* One pass over the directory: how many files were dealt with; -1: no use in going on. */
@@ -178,15 +238,29 @@ static void trigger(struct service_ctx *ctx, struct str request)
 		;
 }
 
-static bool autodetects(void)
+/* Is mail from here looked at for its need of SMTPUTF8? 1, 0, or -EINVAL. */
+static int autodetects(struct why *why)
 {
+	static const char *const classes[] = { "sendmail", "smtpd", "qmqpd", "forward", "bounce",
+		"notify", "verify", "all" };
 	struct str rest = str_of(the_conf.smtputf8_autodetect_classes);
 	struct str word;
+	int found = 0;
 
-	while (the_conf.smtputf8_enable && str_word(&rest, ", \t\r\n", &word))
-		if (str_ieq(word, STR("sendmail")) || str_ieq(word, STR("all")))
-			return true;
-	return false;
+	while (str_word(&rest, ", \t\r\n", &word)) {
+		size_t i = 0;
+
+		while (i < ARRAY_LEN(classes) && !str_ieq(word, str_of(classes[i])))
+			i++;
+		if (i == ARRAY_LEN(classes))
+			return why_set(why, -EINVAL,
+				"unknown smtputf8_autodetect_classes value \"" STR_FMT
+				"\" in \"%s\"",
+				STR_ARG(word), the_conf.smtputf8_autodetect_classes);
+		if (i == 0 || i == ARRAY_LEN(classes) - 1)
+			found = 1;
+	}
+	return found;
 }
 
 static int pre_jail(struct service_ctx *ctx, struct why *why)
@@ -199,9 +273,11 @@ static int pre_jail(struct service_ctx *ctx, struct why *why)
 
 	if (r == 0)
 		r = derive_owner(ctx->conf, &the_owner, &gid, &setgid, why);
+	if (r == 0)
+		r = autodetects(why);
 	if (r < 0)
 		return r;
-	if (autodetects())
+	if (r > 0)
 		the_flags |= INTAKE_AUTOUTF8;
 	buf_putf(&path, "public/%s", the_conf.cleanup_service_name);
 	the_cleanup_path = buf_take(&path);

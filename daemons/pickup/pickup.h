@@ -18,6 +18,7 @@ struct pickup_job {
 	const char *content_filter;
 	const char *myhostname;
 	const char *mail_name;
+	size_t record_max; /* longest record that a user may send (line_length_limit) */
 	bool info_address_internal;
 };
 

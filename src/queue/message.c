@@ -38,7 +38,9 @@ int queue_message_open(const struct queue_settings *s, struct str queue_name, st
 	bool writable, struct queue_message **ret, struct why *why)
 {
 	struct queue_message *m;
-	int fd = queue_open(s, queue_name, queue_id, writable ? O_RDWR : O_RDONLY, 0);
+	/* A fifo that somebody put there must not make us wait. */
+	int fd = queue_open(s, queue_name, queue_id,
+		(writable ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY, 0);
 	int r;
 
 	if (fd < 0)
