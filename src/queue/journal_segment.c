@@ -88,7 +88,7 @@ static int read_header(int fd, uint32_t number, struct journal_header *ret)
 static int open_segment(uint32_t number, int flags, const struct journal_place *lock,
 	struct journal_segment *ret)
 {
-	struct journal_header h;
+	struct journal_header h = { 0 };
 	struct stat st;
 	int fd = open_file(number, flags, &st);
 	int r = 0;
