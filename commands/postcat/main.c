@@ -85,12 +85,36 @@ static int seekable_stdin(void)
 	return fd;
 }
 
-/* Where Postfix's postcat looks, in its order. */
+struct wanted {
+	const char *id;
+	struct queue_message *m;
+};
+
+static int is_wanted(void *arg, const struct journal_entry *e)
+{
+	struct wanted *w = arg;
+
+	return strcmp(e->id, w->id) == 0 &&
+	       queue_message_open_place(&e->place, false, &w->m, NULL) == 0;
+}
+
+/* A message that is no file yet. */
+static struct queue_message *find_young(const struct queue_settings *q, const char *id)
+{
+	const struct journal_settings s = { .queues = q };
+	struct wanted w = { .id = id };
+
+	IGNORE(journal_each(&s, is_wanted, &w) < 0);
+	return w.m;
+}
+
+/* Where Postfix's postcat looks, in its order; then the journal. */
 static void show_queued(const struct queue_settings *q, const char *id)
 {
 	static const char *const queues[] = { QUEUE_MAILDROP, QUEUE_INCOMING, QUEUE_ACTIVE,
 		QUEUE_DEFERRED, QUEUE_HOLD, QUEUE_SAVED };
 	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	struct queue_message *m = NULL;
 	int fd = -ENOENT;
 
 	if (!queue_id_ok(str_of(id)))
@@ -100,9 +124,15 @@ static void show_queued(const struct queue_settings *q, const char *id)
 		queue_path(q, &path, str_of(queues[i]), str_of(id));
 		fd = queue_open(q, str_of(queues[i]), str_of(id), O_RDONLY, 0);
 	}
-	if (fd < 0)
+	if (fd == -ENOENT)
+		m = find_young(q, id);
+	if (m != NULL) {
+		buf_clear(&path);
+		buf_putf(&path, QUEUE_JOURNAL "/%s", id);
+	} else if (fd < 0) {
 		log_fatal("open queue file %s: %s", id, strerrordesc_np(-fd));
-	show(queue_message_of_fd(fd), buf_cstr(&path));
+	}
+	show(m != NULL ? m : queue_message_of_fd(fd), buf_cstr(&path));
 }
 
 static void queue_mode(const char *config_dir, char **ids)

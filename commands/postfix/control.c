@@ -153,6 +153,16 @@ static void leave_marker(const struct instance *in)
 	fd_close(fd);
 }
 
+/** Young messages become files: a stopped queue is one that any postfix understands. */
+static void settle_journal(const struct instance *in)
+{
+	_cleanup_line_ struct command_line line = { 0 };
+
+	run_line(&line, in->command_directory, "postsuper", (const char *const[]){ "-J", NULL });
+	if (run_exists(&line) && run_wait(&line) != 0)
+		log_warn("the journal is not empty: see what postsuper says");
+}
+
 int control_stop(const struct instance *in, bool quick)
 {
 	pid_t pid = must_run(in);
@@ -161,6 +171,7 @@ int control_stop(const struct instance *in, bool quick)
 	signal_master(pid, SIGTERM);
 	for (int i = 0; i < STOP_SECONDS; i++) {
 		if (is_gone(in)) {
+			settle_journal(in);
 			if (quick)
 				leave_marker(in);
 			return 0;
@@ -173,6 +184,7 @@ int control_stop(const struct instance *in, bool quick)
 		log_fatal("kill process group %d: %s", (int)pid, strerror(errno));
 	if (!is_gone(in))
 		log_fatal("the Postfix mail system does not stop");
+	settle_journal(in);
 	return 0;
 }
 
@@ -182,6 +194,8 @@ int control_abort(const struct instance *in)
 
 	log_info("aborting the Postfix mail system");
 	signal_master(pid, SIGTERM);
+	if (is_gone(in))
+		settle_journal(in);
 	return 0;
 }
 

@@ -156,25 +156,33 @@ static const char *nth_queue(enum action what, char *const *queues, size_t n)
 	return NULL;
 }
 
+static bool act_on_file(struct tool *t, enum action what, char *const *queues, struct str id)
+{
+	for (unsigned look = 0; look < LOOKS; look++) {
+		const char *queue;
+
+		for (size_t n = 0; (queue = nth_queue(what, queues, n)) != NULL; n++)
+			if (act(t, what, queue, id))
+				return true;
+	}
+	return false;
+}
+
 void act_on_id(struct tool *t, enum action what, char *const *queues, struct str id)
 {
 	if (!queue_id_ok(id)) {
 		log_warn("invalid mail queue id: " STR_FMT, STR_ARG(id));
 		return;
 	}
-	for (unsigned look = 0; look < LOOKS; look++) {
-		const char *queue;
-
-		for (size_t n = 0; (queue = nth_queue(what, queues, n)) != NULL; n++)
-			if (act(t, what, queue, id))
-				return;
-	}
+	if (!act_on_file(t, what, queues, id) && young_settle_id(t, id))
+		(void)act_on_file(t, what, queues, id);
 }
 
 void act_on_all(struct tool *t, enum action what, char *const *queues)
 {
 	const char *queue;
 
+	young_settle(t, true);
 	t->quiet = true;
 	for (size_t n = 0; (queue = nth_queue(what, queues, n)) != NULL; n++) {
 		_cleanup_(queue_scan_closep) struct queue_scan *s = NULL;

@@ -12,6 +12,7 @@
 #include "log/log.h"
 #include "postsuper.h"
 #include "service/derive.h"
+#include "service/journal_settings.h"
 
 struct settings {
 	const char *hash_queue_names;
@@ -31,6 +32,7 @@ static const struct conf_var vars[] = {
 static struct conf *the_conf;
 static struct settings the_settings;
 static struct strv the_hashed;
+static struct journal_params the_journal;
 static struct tool the_tool;
 static struct {
 	enum action what;
@@ -60,10 +62,11 @@ const struct queue_info *queue_info_find(struct str name)
 
 _noreturn_ static void usage(void)
 {
-	log_fatal("usage: postsuper [-c config_dir] [-d queue_id (delete)] [-e queue_id (expire)] "
-		  "[-f queue_id (expire and/or un-hold)] [-h queue_id (hold)] "
-		  "[-H queue_id (un-hold)] [-p (purge temporary files)] [-r queue_id (requeue)] "
-		  "[-s (structure fix)] [-S (redundant structure fix)][-v (verbose)] [queue...]");
+	log_fatal(
+		"usage: postsuper [-c config_dir] [-d queue_id (delete)] [-e queue_id (expire)] "
+		"[-f queue_id (expire and/or un-hold)] [-h queue_id (hold)] "
+		"[-H queue_id (un-hold)] [-J (empty the journal)] [-p (purge temporary files)] [-r queue_id (requeue)] "
+		"[-s (structure fix)] [-S (redundant structure fix)][-v (verbose)] [queue...]");
 }
 
 static void repair_all(char *const *names, unsigned pass)
@@ -159,6 +162,9 @@ static void configure(const char *config_dir)
 		.hash_depth = (unsigned)the_settings.hash_queue_depth,
 		.long_ids = the_settings.enable_long_queue_ids,
 	};
+	if (journal_params_fill(the_conf, &the_tool.queues, &log_notes, &the_journal, &why) < 0)
+		log_fatal("%s", why.text);
+	the_tool.journal = the_journal.s;
 	if (chdir(the_settings.queue_directory) < 0)
 		log_fatal("chdir %s: %m", the_settings.queue_directory);
 	/* Without root the whole system belongs to one user: that one is its superuser. */
@@ -172,7 +178,7 @@ static void parse_options(int argc, char **argv, const char **config_dir, int *v
 {
 	int ch;
 
-	while ((ch = getopt(argc, argv, "c:d:e:f:h:H:pr:sSv")) > 0) {
+	while ((ch = getopt(argc, argv, "c:d:e:f:h:H:Jpr:sSv")) > 0) {
 		switch (ch) {
 		case 'c':
 			*config_dir = optarg;
@@ -185,6 +191,9 @@ static void parse_options(int argc, char **argv, const char **config_dir, int *v
 		case 'r':
 			the_actions[the_n_actions].what = (enum action)ch;
 			the_actions[the_n_actions++].id = optarg;
+			break;
+		case 'J':
+			the_tool.empty = true;
 			break;
 		case 'p':
 			the_tool.purge = true;
@@ -243,11 +252,12 @@ int main(int argc, char **argv)
 	configure(config_dir);
 	log_set_verbose(verbose);
 	log_on_fatal(incomplete);
-	if (!the_tool.purge && !the_tool.structure && the_n_actions == 0)
+	if (!the_tool.purge && !the_tool.structure && !the_tool.empty && the_n_actions == 0)
 		the_tool.purge = the_tool.structure = true;
 	for (char **n = argv + optind; *n != NULL; n++)
 		if (queue_info_find(str_of(*n)) == NULL)
 			log_fatal("invalid directory name: %s", *n);
+	young_settle(&the_tool, the_tool.empty);
 	run(argv + optind);
 	return 0;
 }

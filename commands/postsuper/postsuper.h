@@ -8,13 +8,18 @@
 
 #include <stdio.h>
 
-#include "queue/dir.h"
+#include "queue/journal.h"
+
+struct young; /* ids that were in the journal lately */
 
 struct tool {
 	struct queue_settings queues;
+	struct journal_settings journal;
+	struct young *young;
 	bool purge;     /* -p */
 	bool structure; /* -s or -S */
 	bool redundant; /* -S: inodes of long ids count too */
+	bool empty;     /* -J: make files of what is in the journal */
 	bool quiet;     /* no line for each message */
 	unsigned long requeued, deleted, expired, held, released, renamed;
 };
@@ -29,6 +34,15 @@ struct queue_info {
 
 /** Information on a queue, or NULL. */
 const struct queue_info *queue_info_find(struct str name);
+
+/**
+ * Have the messages of the journal made files: by a replay when there is no queue manager, else by it.
+ *
+ * @param wait_all   also when there is one: until the journal is empty, with a warning if that takes too long
+ */
+void young_settle(struct tool *t, bool wait_all);
+/** True when a message was in the journal, and is a file by now: worth another look. */
+bool young_settle_id(struct tool *t, struct str id);
 
 /** Purge and fix the structure of one queue, in pass 1 or 2 (renaming is done in two steps). */
 void repair_queue(struct tool *t, const struct queue_info *q, unsigned pass);

@@ -87,6 +87,9 @@ static bool better_id(const struct walk *w, struct str id, const struct queue_id
 {
 	const struct tool *t = w->t;
 
+	/* Out of the journal: such an id is unique without being that of an inode. */
+	if (p->inode >= JOURNAL_INODE_BASE)
+		return false;
 	if (!p->is_long) {
 		if (p->inode == inode)
 			return false;

@@ -169,20 +169,16 @@ static void read_records(struct listing *l, struct queue_message *m)
 	queue_reader_done(&r);
 }
 
-int list_message(const struct list_settings *s, struct str queue, struct str id, struct buf *ret)
+static int list_opened(const struct list_settings *s, struct str queue, struct str id,
+	struct queue_message *m, struct buf *ret)
 {
-	_cleanup_(queue_message_closep) struct queue_message *m = NULL;
-	_cleanup_map_ struct map *seen = NULL;
+	_cleanup_map_ struct map *seen = map_new(NULL);
 	struct listing l = { .s = s,
 		.queue = queue,
 		.id = id,
 		.out = ret,
 		.orig = BUF(MAX_RECORD) };
 
-	if (queue_message_open(&s->queues, queue, id, false, &m, NULL) < 0 ||
-		(queue_message_mode(m) & QUEUE_MODE_READY) != QUEUE_MODE_READY)
-		return 0;
-	seen = map_new(NULL);
 	l.m = m;
 	l.seen = seen;
 	l.time = queue_message_mtime(m);
@@ -193,4 +189,23 @@ int list_message(const struct list_settings *s, struct str queue, struct str id,
 		return 0;
 	IGNORE(attr_put_end(ret, ATTR_NUL));
 	return 1;
+}
+
+int list_message(const struct list_settings *s, struct str queue, struct str id, struct buf *ret)
+{
+	_cleanup_(queue_message_closep) struct queue_message *m = NULL;
+
+	if (queue_message_open(&s->queues, queue, id, false, &m, NULL) < 0 ||
+		(queue_message_mode(m) & QUEUE_MODE_READY) != QUEUE_MODE_READY)
+		return 0;
+	return list_opened(s, queue, id, m, ret);
+}
+
+int list_young(const struct list_settings *s, const struct journal_entry *e, struct buf *ret)
+{
+	_cleanup_(queue_message_closep) struct queue_message *m = NULL;
+
+	if (queue_message_open_place(&e->place, false, &m, NULL) < 0)
+		return 0;
+	return list_opened(s, STR(QUEUE_ACTIVE), str_of(e->id), m, ret);
 }

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "queue/dir.h"
+#include "queue/message.h"
 
 struct list_settings {
 	struct queue_settings queues;
@@ -24,3 +24,5 @@ struct list_settings {
  * Blocks: on the disk.
  */
 int list_message(const struct list_settings *s, struct str queue, struct str id, struct buf *ret);
+/** The same for a message of the journal; it is shown as one of the active queue. */
+int list_young(const struct list_settings *s, const struct journal_entry *e, struct buf *ret);

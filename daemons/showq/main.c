@@ -51,6 +51,26 @@ static int show_queue(struct stream *out, const char *queue)
 	return 0;
 }
 
+static int show_young(void *arg, const struct journal_entry *e)
+{
+	_cleanup_buf_ struct buf b = BUF(LIST_LIMIT);
+
+	return list_young(&the_settings, e, &b) == 1 ? stream_write(arg, buf_str(&b)) : 0;
+}
+
+/* The messages that are no files: 0, or the error of the connection. */
+static int show_journal(struct stream *out)
+{
+	const struct journal_settings s = { .queues = &the_settings.queues };
+	int r = journal_each(&s, show_young, out);
+
+	if (r < 0 && stream_error(out) == 0) {
+		log_warn("read the journal: %s", strerrordesc_np(-r));
+		r = 0;
+	}
+	return r;
+}
+
 static void serve(struct service_ctx *ctx, struct service_client *client)
 {
 	static const char *const queues[] = { QUEUE_MAILDROP, QUEUE_ACTIVE, QUEUE_INCOMING,
@@ -61,8 +81,11 @@ static void serve(struct service_ctx *ctx, struct service_client *client)
 	(void)ctx;
 	check(attr_put_greeting(&b, ATTR_NUL, "mail_queue_list_protocol") == 0);
 	r = stream_write(client->stream, buf_str(&b));
-	for (size_t i = 0; i < ARRAY_LEN(queues) && r == 0; i++)
+	for (size_t i = 0; i < ARRAY_LEN(queues) && r == 0; i++) {
 		r = show_queue(client->stream, queues[i]);
+		if (r == 0 && strcmp(queues[i], QUEUE_ACTIVE) == 0)
+			r = show_journal(client->stream);
+	}
 	if (r == 0)
 		r = stream_write(client->stream, str_from("", 1));
 	if (r == 0)

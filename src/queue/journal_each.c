@@ -54,7 +54,7 @@ int journal_each(const struct journal_settings *s,
 	int (*fn)(void *arg, const struct journal_entry *e), void *arg)
 {
 	_cleanup_(journal_state_closep) struct journal_state *st = NULL;
-	int r = journal_state_open(false, &st);
+	int r = journal_state_open_to_read(&st);
 
 	(void)s;
 	if (r < 0 && r != -ENOENT && r != -EBADMSG)

@@ -193,6 +193,8 @@ static inline uint32_t journal_owner_generation(uint64_t owner)
 _must_use_ int journal_state_open(bool create, struct journal_state **ret);
 void journal_state_close(struct journal_state *st);
 DEFINE_CLEANUP(struct journal_state *, journal_state_close);
+/** Map journal/state for looking only: results as of journal_state_open(). */
+_must_use_ int journal_state_open_to_read(struct journal_state **ret);
 /** True when journal/state is another file by now, or not there. */
 bool journal_state_is_stale(const struct journal_state *st);
 /** Become the reader: 0, -EBUSY, other errno. */

@@ -50,20 +50,20 @@ static int check_file(int fd, bool create, struct stat *st)
 	return create ? fill(fd) : -EBADMSG;
 }
 
-int journal_state_open(bool create, struct journal_state **ret)
+static int open_state(int flags, struct journal_state **ret)
 {
+	bool create = (flags & O_CREAT) != 0;
+	int prot = (flags & O_ACCMODE) == O_RDWR ? PROT_READ | PROT_WRITE : PROT_READ;
 	struct journal_state *s;
 	struct stat st;
-	int fd = fd_open(STATE_PATH, O_RDWR | O_NONBLOCK | (create ? O_CREAT : 0), 0600);
+	int fd = fd_open(STATE_PATH, flags | O_NONBLOCK, 0600);
 	int r;
 	void *p;
 
 	if (fd < 0)
 		return fd;
 	r = check_file(fd, create, &st);
-	p = r < 0 ? MAP_FAILED
-		  : mmap(NULL, sizeof(struct journal_page), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-			    0);
+	p = r < 0 ? MAP_FAILED : mmap(NULL, sizeof(struct journal_page), prot, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED) {
 		r = r < 0 ? r : -errno;
 		fd_close(fd);
@@ -76,6 +76,16 @@ int journal_state_open(bool create, struct journal_state **ret)
 	s->page = p;
 	*ret = s;
 	return 0;
+}
+
+int journal_state_open(bool create, struct journal_state **ret)
+{
+	return open_state(O_RDWR | (create ? O_CREAT : 0), ret);
+}
+
+int journal_state_open_to_read(struct journal_state **ret)
+{
+	return open_state(O_RDONLY, ret);
 }
 
 void journal_state_close(struct journal_state *st)

@@ -8,8 +8,10 @@ static void test_reader_lock(void **state)
 {
 	struct journal_state *a = NULL;
 	struct journal_state *b = NULL;
+	struct journal_state *c = NULL;
 
 	(void)state;
+	assert_int_equal(journal_state_open_to_read(&c), -ENOENT);
 	assert_int_equal(journal_state_open(false, &a), -ENOENT);
 	assert_int_equal(journal_state_open(true, &a), 0);
 	assert_int_equal(journal_state_open(false, &b), 0);
@@ -19,6 +21,9 @@ static void test_reader_lock(void **state)
 	assert_false(journal_state_has_reader(b, true));
 	atomic_store(&a->page->ready, 1);
 	assert_true(journal_state_has_reader(b, true));
+	assert_int_equal(journal_state_open_to_read(&c), 0);
+	assert_true(journal_state_has_reader(c, true));
+	journal_state_close(c);
 	/* It dies without a word. */
 	journal_state_close(a);
 	assert_true(journal_state_has_reader(b, false));
