@@ -260,7 +260,7 @@ static int expand(const struct job *j, struct str word, const struct recipient *
 		ptrdiff_t at = str_chr(rest, '$');
 		size_t plain = at < 0 ? rest.len : (size_t)at;
 		const struct macro *m;
-		struct str name;
+		struct str name = STR_EMPTY;
 		int e = buf_add(b, str_head(rest, plain));
 
 		rest = str_skip(rest, plain + 1);

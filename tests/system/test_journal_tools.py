@@ -48,6 +48,7 @@ def test_postcat(mta):
     assert b"open queue file ABCDEF: No such file" in run(mta, "postcat", "-q", "ABCDEF", check=False).stderr
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root sees the queue of a system that is down")
 def test_listing(mta):
     text = run(mta, "postqueue", "-j").stdout.decode()
     for queue_id, rcpt in [(A, "ra@y"), (B, "rb@y"), (C, "rc@y")]:
@@ -89,6 +90,8 @@ def test_known_messages_are_kept_once(mta):
     path = mta.queue / "hold" / A
     path.write_bytes(IMAGES[A])
     path.chmod(0o700)
+    if os.geteuid() == 0:
+        shutil.chown(path, mta.owner()[0])
     assert b"2 messages moved to incoming, 1 already there" in run(mta, "postsuper", "-J").stderr
     assert sorted(files(mta, "incoming")) == sorted([B, C])
 
