@@ -62,7 +62,7 @@ static int parse_user(const char *value, const struct command_owner *owner,
 	struct command_identity *ret, struct why *why)
 {
 	struct command_identity id = { 0 };
-	struct str name;
+	struct str name = STR_EMPTY;
 
 	switch (command_user_find(str_of(value), owner, &id, &name)) {
 	case COMMAND_USER_OK:

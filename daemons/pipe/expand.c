@@ -129,7 +129,7 @@ static void split(const struct job *j, struct str local, struct str *ret_user, s
 	if (buf_addf(&probe, STR_FMT "x", STR_ARG(local)) < 0)
 		return;
 
-	struct str user, ext;
+	struct str user = STR_EMPTY, ext = STR_EMPTY;
 
 	if (address_split_ext_rules(buf_str(&probe), &rules, &user, &ext))
 		*ret_user = str_head(local, user.len);
@@ -137,7 +137,7 @@ static void split(const struct job *j, struct str local, struct str *ret_user, s
 
 static int put_local_user(const struct job *j, const struct recipient *r, struct buf *b)
 {
-	struct str user, ext;
+	struct str user = STR_EMPTY, ext = STR_EMPTY;
 
 	split(j, parts_of(j, r).local, &user, &ext);
 	return put_user(j, b, user);
@@ -145,7 +145,7 @@ static int put_local_user(const struct job *j, const struct recipient *r, struct
 
 static int put_extension(const struct job *j, const struct recipient *r, struct buf *b)
 {
-	struct str user, ext;
+	struct str user = STR_EMPTY, ext = STR_EMPTY;
 
 	split(j, parts_of(j, r).local, &user, &ext);
 	return put_user(j, b, ext);

@@ -70,7 +70,7 @@ static void serve(_unused_ struct service_ctx *ctx, struct service_client *clien
 static int parse_user(const char *value, const struct command_owner *owner, struct why *why)
 {
 	struct command_identity *id = &the_command.id;
-	struct str name;
+	struct str name = STR_EMPTY;
 
 	switch (command_user_find(str_of(value), owner, id, &name)) {
 	case COMMAND_USER_SETGID_GROUP: /* documented for pipe(8) only */

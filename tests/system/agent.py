@@ -287,7 +287,8 @@ class Agent:
             ("log_client_name", client["name"]), ("log_client_address", client["address"]),
             ("log_client_port", client["port"]), ("log_protocol_name", client["proto"]),
             ("log_helo_name", client["helo"]), ("sasl_method", client["sasl_method"]),
-            ("sasl_username", client["sasl_username"]), ("sasl_sender", client["sasl_sender"]), ("log_ident", queue_id), ("rewrite_context", "local"), ("recipient_count", len(recipients))]) + b"\0"
+            ("sasl_username", client["sasl_username"]), ("sasl_sender", client["sasl_sender"]),
+            ("log_ident", queue_id), ("rewrite_context", "local"), ("recipient_count", len(recipients))]) + b"\0"
         for r, offset in zip(recipients, offsets):
             wire += encode([("original_recipient", r.original), ("recipient", r.address), ("offset", offset),
                             ("dsn_orig_rcpt", r.orcpt), ("notify_flags", r.notify)]) + b"\0"
