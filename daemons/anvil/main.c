@@ -4,13 +4,15 @@
  *
  * One process, one thread a connection (smtpd's are few and stay open); the counters are behind one
  * lock. Memory only. Protocol: anvil_protocol, plain encoding, requests follow each other on a
- * connection; when it closes, what it connected last and did not disconnect is undone.
+ * connection; when the last one of a process closes, what it did not disconnect is undone.
  */
 #include <pthread.h>
+#include <sys/socket.h>
 
 #include "counters.h"
 #include "ipc/attr.h"
 #include "log/log.h"
+#include "peers.h"
 #include "sandbox/sandbox.h"
 #include "service/service.h"
 
@@ -24,6 +26,7 @@ struct anvil_conf {
 
 static struct anvil_conf the_conf;
 static struct anvil_counters the_counters;
+static struct anvil_peers the_peers;
 static pthread_mutex_t the_lock = PTHREAD_MUTEX_INITIALIZER;
 static usec_t the_next_report;
 
@@ -102,8 +105,8 @@ static int answer(struct buf *b, struct str what, struct str ident, usec_t now)
 	return -1;
 }
 
-/* One request; false: the connection ends. `connected` is what this client connected last. */
-static bool serve_one(struct service_client *client, struct buf *connected)
+/* One request of a process; false: the connection ends. */
+static bool serve_one(struct service_client *client, pid_t pid)
 {
 	_cleanup_arena_ struct arena *a = arena_new(4 * REQUEST_MAX);
 	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
@@ -120,12 +123,10 @@ static bool serve_one(struct service_client *client, struct buf *connected)
 	(void)pthread_mutex_lock(&the_lock);
 	report_when_due(now);
 	if (answer(&b, what, ident, now) == 0) {
-		if (str_eq(what, STR("connect"))) {
-			buf_clear(connected);
-			buf_put(connected, ident);
-		} else if (str_eq(what, STR("disconnect")) && str_eq(ident, buf_str(connected))) {
-			buf_clear(connected);
-		}
+		if (str_eq(what, STR("connect")))
+			peers_connect(&the_peers, pid, ident);
+		else if (str_eq(what, STR("disconnect")))
+			peers_disconnect(&the_peers, pid, ident);
 	} else {
 		log_warn("unknown request: " STR_FMT, STR_ARG(what));
 		buf_puts(&b, "status=-1\n");
@@ -135,24 +136,43 @@ static bool serve_one(struct service_client *client, struct buf *connected)
 	return stream_write(client->stream, buf_str(&b)) == 0 && stream_flush(client->stream) == 0;
 }
 
+/* Which process is at the other end of a connection; 0 when the kernel does not say. */
+static pid_t pid_of(const struct service_client *client)
+{
+	struct ucred cred = { 0 };
+	socklen_t len = sizeof cred;
+
+	if (getsockopt(stream_fd(client->stream), SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+		return 0;
+	return cred.pid;
+}
+
+static void forget(void *ctx, struct str ident)
+{
+	anvil_disconnect(&the_counters, ident, *(const usec_t *)ctx);
+}
+
 static void serve(struct service_ctx *ctx, struct service_client *client)
 {
 	_cleanup_buf_ struct buf greeting = BUF(BUF_SMALL);
-	_cleanup_buf_ struct buf connected = BUF(BUF_SMALL);
+	pid_t pid = pid_of(client);
+	usec_t now;
 
 	if (attr_put_greeting(&greeting, ATTR_PLAIN, "anvil_protocol") < 0 ||
 		stream_write(client->stream, buf_str(&greeting)) < 0 ||
 		stream_flush(client->stream) < 0)
 		return;
+	(void)pthread_mutex_lock(&the_lock);
+	peers_open(&the_peers, pid);
+	(void)pthread_mutex_unlock(&the_lock);
 	do {
 		if (!service_next_request(ctx, client, 0))
 			break;
-	} while (serve_one(client, &connected));
-	if (connected.len > 0) {
-		(void)pthread_mutex_lock(&the_lock);
-		anvil_disconnect(&the_counters, buf_str(&connected), clock_now());
-		(void)pthread_mutex_unlock(&the_lock);
-	}
+	} while (serve_one(client, pid));
+	now = clock_now();
+	(void)pthread_mutex_lock(&the_lock);
+	peers_close(&the_peers, pid, forget, &now);
+	(void)pthread_mutex_unlock(&the_lock);
 }
 
 /* The report is due also when nobody asks. */
@@ -175,6 +195,7 @@ static int post_jail(struct service_ctx *ctx, struct why *why)
 	/* The counters die with the process: it stays while it has something to remember. */
 	ctx->max_use = 0;
 	ctx->max_idle = MAX(ctx->max_idle, the_conf.anvil_rate_time_unit);
+	peers_init(&the_peers);
 	anvil_init(&the_counters, the_conf.anvil_rate_time_unit);
 	the_next_report = clock_now() + the_conf.anvil_status_update_time;
 	return 0;

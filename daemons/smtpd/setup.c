@@ -16,6 +16,8 @@
 
 /* anvil protects; when it hangs, mail goes on without it after this. */
 #define ANVIL_TIMEOUT (10 * USEC_PER_SEC)
+/* A call takes no time: few connections serve all sessions of a process, however many come at once. */
+#define ANVIL_CALLS 4
 
 #define A struct access_settings
 
@@ -391,7 +393,8 @@ int smtpd_post_jail(struct service_ctx *ctx, struct why *why)
 		.enc = ATTR_PLAIN,
 		.persistent = true,
 		.timeout = MIN(c->ipc_timeout, ANVIL_TIMEOUT),
-		.max_idle = ctx->clients + 1,
+		.max_idle = ANVIL_CALLS,
+		.max_busy = ANVIL_CALLS,
 	};
 
 	(void)why;

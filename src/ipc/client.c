@@ -29,18 +29,25 @@ struct ipc_client {
 	char *path;
 	char *protocol;
 	pthread_mutex_t lock;
+	pthread_cond_t turn; /* a call has ended, when max_busy is set */
 	struct list idle;
 	size_t n_idle;
+	size_t n_busy;
 };
 
 struct ipc_client *ipc_client_new(const struct ipc_client_settings *s)
 {
 	struct ipc_client *c = mem_new(struct ipc_client);
+	pthread_condattr_t attr;
 
 	c->set = *s;
 	c->path = mem_strdup(s->path);
 	c->protocol = mem_strdup(s->protocol);
+	check(pthread_condattr_init(&attr) == 0);
+	check(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
 	check(pthread_mutex_init(&c->lock, NULL) == 0);
+	check(pthread_cond_init(&c->turn, &attr) == 0);
+	(void)pthread_condattr_destroy(&attr);
 	list_init(&c->idle);
 	return c;
 }
@@ -57,10 +64,42 @@ void ipc_client_free(struct ipc_client *c)
 		return;
 	LIST_FOREACH_SAFE(it, &c->idle)
 		conn_free(list_entry(it, struct conn, node));
+	(void)pthread_cond_destroy(&c->turn);
 	(void)pthread_mutex_destroy(&c->lock);
 	free(c->path);
 	free(c->protocol);
 	free(c);
+}
+
+/* Wait until fewer than max_busy calls are under way: 0 or -ETIMEDOUT. */
+static int take_turn(struct ipc_client *c)
+{
+	struct timespec until;
+	int r = 0;
+
+	if (c->set.max_busy == 0)
+		return 0;
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += c->set.timeout / USEC_PER_SEC;
+	(void)pthread_mutex_lock(&c->lock);
+	while (c->n_busy >= c->set.max_busy && r == 0)
+		r = pthread_cond_timedwait(&c->turn, &c->lock, &until);
+	if (c->n_busy < c->set.max_busy) {
+		c->n_busy++;
+		r = 0;
+	}
+	(void)pthread_mutex_unlock(&c->lock);
+	return -r;
+}
+
+static void end_turn(struct ipc_client *c)
+{
+	if (c->set.max_busy == 0)
+		return;
+	(void)pthread_mutex_lock(&c->lock);
+	c->n_busy--;
+	(void)pthread_mutex_unlock(&c->lock);
+	(void)pthread_cond_signal(&c->turn);
 }
 
 /* Too old, or the service hung up or sent what nobody asked for. */
@@ -172,7 +211,7 @@ static bool is_hangup(int error)
 	return error == -EPIPE || error == -ECONNRESET || error == -ENODATA;
 }
 
-int ipc_call(struct ipc_client *c, struct str request, size_t limit, struct arena *a,
+static int call(struct ipc_client *c, struct str request, size_t limit, struct arena *a,
 	struct attr_list *ret, struct why *why)
 {
 	struct conn *n = take_idle(c);
@@ -199,6 +238,18 @@ int ipc_call(struct ipc_client *c, struct str request, size_t limit, struct aren
 	if (r == -EBADMSG || r == -EMSGSIZE)
 		return why_set(why, -EPROTO, "malformed reply from service %s", c->path);
 	return r < 0 ? why_errno(why, r, "talk to service %s", c->path) : 0;
+}
+
+int ipc_call(struct ipc_client *c, struct str request, size_t limit, struct arena *a,
+	struct attr_list *ret, struct why *why)
+{
+	int r = take_turn(c);
+
+	if (r < 0)
+		return why_errno(why, r, "wait for service %s", c->path);
+	r = call(c, request, limit, a, ret, why);
+	end_turn(c);
+	return r;
 }
 
 static int trigger_fifo(const char *path, struct str request)

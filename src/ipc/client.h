@@ -23,6 +23,7 @@ struct ipc_client_settings {
 	usec_t idle;     /* ipc_idle: close after this long without use */
 	usec_t ttl;      /* ipc_ttl */
 	size_t max_idle; /* idle connections kept */
+	size_t max_busy; /* calls at once; further ones wait their turn, within timeout; 0: no limit */
 };
 
 /** A client; copies the settings. Connects at the first call. */

@@ -24,7 +24,7 @@
 #include "service/run_priv.h"
 
 /* A multi server serves this many connections at once, whatever the process limit. */
-#define MULTI_CONNECTIONS 1000
+#define MULTI_CONNECTIONS 5000
 /* The longest life of a process that retires. */
 #define RETIRE_MAX (18000 * USEC_PER_SEC)
 

@@ -126,7 +126,7 @@ def test_children(mta, debian):
     got = []
     for make in (mta, debian):
         m = make(master=MASTER, start=False)
-        ports = [free_port(m.address) for _ in range(2)]
+        ports = [free_port(m.address), free_port("0.0.0.0")]
         prepare(m, f"{m.address}:{ports[0]} inet n - n - - probe local\n0.0.0.0:{ports[1]} inet n - n - 7 probe remote\n")
         m.start()
         held = [knock(m, "private/u1"), knock(m, "public/u2"), knock(m, "private/probe"), knock(m, "private/p1"),

@@ -214,6 +214,75 @@ static void test_trigger(void **state)
 	fd_close(fd);
 }
 
+struct caller {
+	struct ipc_client *client;
+	int number;
+	pthread_t thread;
+};
+
+static void *call_once(void *arg)
+{
+	struct caller *me = arg;
+
+	me->number = call(me->client);
+	return NULL;
+}
+
+/* Many at once with one turn at a time: all on one connection. */
+static void test_turns(void **state)
+{
+	struct server v = { .how = PERSISTS, .per_conn = 8, .conns = 1 };
+	struct ipc_client_settings s = { .path = the_path,
+		.protocol = "test_protocol",
+		.enc = ATTR_NUL,
+		.persistent = true,
+		.timeout = 10 * USEC_PER_SEC,
+		.max_idle = 1,
+		.max_busy = 1 };
+	struct ipc_client *c = ipc_client_new(&s);
+	struct caller callers[8];
+
+	(void)state;
+	start(&v);
+	for (size_t i = 0; i < ARRAY_LEN(callers); i++) {
+		callers[i].client = c;
+		assert_int_equal(pthread_create(&callers[i].thread, NULL, call_once, &callers[i]),
+			0);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(callers); i++) {
+		assert_int_equal(pthread_join(callers[i].thread, NULL), 0);
+		assert_int_equal(callers[i].number, 1);
+	}
+	ipc_client_free(c);
+	stop(&v);
+}
+
+/* Who waits too long for his turn is told. */
+static void test_turn_timeout(void **state)
+{
+	struct ipc_client_settings s = { .path = the_path,
+		.protocol = "test_protocol",
+		.timeout = 2 * USEC_PER_SEC,
+		.max_busy = 1 };
+	struct ipc_client *c = ipc_client_new(&s);
+	struct caller callers[3];
+	int listener = net_listen_unix(the_path, 0600, 10, NULL);
+
+	(void)state;
+	assert_true(listener >= 0);
+	for (size_t i = 0; i < ARRAY_LEN(callers); i++) {
+		callers[i].client = c;
+		assert_int_equal(pthread_create(&callers[i].thread, NULL, call_once, &callers[i]),
+			0);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(callers); i++) {
+		assert_int_equal(pthread_join(callers[i].thread, NULL), 0);
+		assert_int_equal(callers[i].number, -ETIMEDOUT);
+	}
+	ipc_client_free(c);
+	fd_close(listener);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -237,6 +306,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_closing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reuse, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_turns, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_turn_timeout, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_trigger, setup, teardown),
 	};
 
