@@ -38,6 +38,7 @@ struct mailbox_settings {
 	int64_t size_limit; /* bytes: of an mbox with the new message, or of a maildir file; 0 none */
 	bool strict_ownership; /* strict_mailbox_ownership */
 	const char *hostname;  /* in names of maildir files */
+	bool named;            /* always give a maildir file a name in tmp/ */
 };
 
 /** Become `id` (groups, gid, uid, effective): 0 or negative errno with why. */

@@ -2,8 +2,14 @@
 /*
  * delivery/maildir.c — maildir delivery; see mailbox.h.
  *
- * tmp/SECONDS.Ppid.host is written and flushed, then linked to new/SECONDS.VdevIinodeMusec.host: device
- * and inode make the name unique as long as the file exists.
+ * A file is made in tmp/, written and flushed, then linked to new/SECONDS.VdevIinodeMusec.host: device
+ * and inode make the name unique as long as the file exists. Nobody sees it before it is complete and
+ * on disk.
+ *
+ * In tmp/ it has no name at all, which saves two changes of a directory and leaves nothing behind
+ * after a crash. File systems that cannot do that (NFS), or a system without /proc, get the classic
+ * tmp/SECONDS.Ppid.host: whatever stops the short way, the long one is gone from the start and says
+ * why it fails.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +26,7 @@ struct maildir {
 	struct buf final;
 	struct timeval now;
 	const char *host;
+	bool unnamed; /* the file has no name in tmp/ */
 };
 
 /* Characters that have a meaning in file names of maildirs are written in octal. */
@@ -83,6 +90,17 @@ static int make_maildir(const struct maildir *m)
 	return r;
 }
 
+static int create_unnamed(const struct maildir *m)
+{
+	_cleanup_buf_ struct buf dir = BUF(BUF_SMALL);
+	int fd;
+
+	buf_putf(&dir, "%s/tmp", m->base);
+	/* Not by fd_open(): the directory may be a symbolic link, as it may be for names in it. */
+	fd = open(buf_cstr(&dir), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
 static int create(struct maildir *m, struct why *why)
 {
 	buf_putf(&m->tmp, "%s/tmp/%lu.P%d.", m->base, (unsigned long)m->now.tv_sec, (int)getpid());
@@ -116,9 +134,22 @@ static int write_file(int fd, const struct mailbox_settings *s, struct mail_copy
 	return r;
 }
 
-/* From tmp/ to new/ without replacing anything there. */
-static int move(const struct maildir *m)
+static int link_unnamed(const struct maildir *m, int fd)
 {
+	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+
+	buf_putf(&path, "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, buf_cstr(&path), AT_FDCWD, buf_cstr(&m->final), AT_SYMLINK_FOLLOW) <
+			       0
+		       ? -errno
+		       : 0;
+}
+
+/* From tmp/ to new/ without replacing anything there. */
+static int move(const struct maildir *m, int fd)
+{
+	if (m->unnamed)
+		return link_unnamed(m, fd);
 	if (link(buf_cstr(&m->tmp), buf_cstr(&m->final)) == 0) {
 		(void)unlink(buf_cstr(&m->tmp));
 		return 0;
@@ -132,24 +163,28 @@ static int move(const struct maildir *m)
 		       : 0;
 }
 
-static int publish(struct maildir *m, const struct stat *st, struct why *why)
+static int publish(struct maildir *m, int fd, struct why *why)
 {
 	_cleanup_buf_ struct buf dir = BUF(BUF_SMALL);
+	struct stat st;
 	int r;
 
+	if (fstat(fd, &st) < 0)
+		return why_errno(why, -errno, "fstat");
+	buf_clear(&m->final);
 	buf_putf(&dir, "%s/new", m->base);
 	buf_putf(&m->final, "%s/%lu.V%lxI%lxM%lu.", buf_cstr(&dir), (unsigned long)m->now.tv_sec,
-		(unsigned long)st->st_dev, (unsigned long)st->st_ino,
-		(unsigned long)m->now.tv_usec);
+		(unsigned long)st.st_dev, (unsigned long)st.st_ino, (unsigned long)m->now.tv_usec);
 	put_host(&m->final, m->host);
-	r = move(m);
+	r = move(m, fd);
 	if (r == -ENOENT) {
 		r = make_maildir(m);
 		if (r == 0)
-			r = move(m);
+			r = move(m, fd);
 	}
 	if (r < 0)
 		return why_errno(why, r, "create maildir file %s", buf_cstr(&m->final));
+	m->unnamed = false; /* it has a name now: what fails from here on has failed */
 	r = mailbox_sync_dir(buf_cstr(&dir));
 	/* It will be tried again: one copy less. */
 	if (r < 0)
@@ -157,26 +192,40 @@ static int publish(struct maildir *m, const struct stat *st, struct why *why)
 	return r < 0 ? why_errno(why, r, "error writing directory %s", buf_cstr(&dir)) : 0;
 }
 
+/* Write what was created and give it its name. */
+static int complete(struct maildir *m, int fd, const struct mailbox_settings *s,
+	struct mail_copy *copy, bool *ret_written, struct why *why)
+{
+	int r = write_file(fd, s, copy, why), c;
+
+	*ret_written = r == 0;
+	if (r == 0)
+		r = publish(m, fd, why);
+	c = fd_close_checked(fd);
+	if (r == 0 && c < 0) {
+		(void)unlink(buf_cstr(&m->final));
+		r = why_errno(why, c, "error writing message");
+	}
+	return r;
+}
+
 static int deliver(struct maildir *m, const struct mailbox_settings *s, struct mail_copy *copy,
 	struct why *why)
 {
-	struct stat st;
-	int fd = create(m, why);
+	int fd = s->named ? -EOPNOTSUPP : create_unnamed(m), r;
+	bool written;
 
+	if (fd >= 0) {
+		m->unnamed = true;
+		r = complete(m, fd, s, copy, &written, why);
+		if (r == 0 || !written || !m->unnamed)
+			return r;
+	}
+	m->unnamed = false;
+	fd = create(m, why);
 	if (fd < 0)
 		return fd;
-
-	int r = write_file(fd, s, copy, why);
-
-	if (r == 0 && fstat(fd, &st) < 0)
-		r = why_errno(why, -errno, "fstat");
-
-	int c = fd_close_checked(fd);
-
-	if (r == 0 && c < 0)
-		r = why_errno(why, c, "error writing message");
-	if (r == 0)
-		r = publish(m, &st, why);
+	r = complete(m, fd, s, copy, &written, why);
 	if (r < 0)
 		(void)unlink(buf_cstr(&m->tmp));
 	return r;

@@ -142,11 +142,24 @@ static void test_identity(void **state)
 	queue_message_close(rq.msg);
 }
 
+/* The same with a name in tmp/, as where files cannot be without one. */
+static void test_named(void **state)
+{
+	assert_int_equal(nftw("a", mt_remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	assert_int_equal(nftw("md2", mt_remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	assert_int_equal(unlink("file"), 0);
+	settings.named = true;
+	test_deliver(state);
+	test_failures(state);
+	settings.named = false;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_deliver),
 		cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_named),
 		cmocka_unit_test(test_identity),
 	};
 
