@@ -110,29 +110,15 @@ static struct address_parts parts_of(const struct job *j, const struct recipient
 	return p;
 }
 
-/*
- * "user+" is user and an empty extension here, although it is one name elsewhere; the names that are
- * never split are those of others.
- */
 static void split(const struct job *j, struct str local, struct str *ret_user, struct str *ret_ext)
 {
-	_cleanup_buf_ struct buf probe = BUF(TEXT_MAX);
 	struct ext_rules rules = { .delimiters = j->x->delimiters,
 		.double_bounce_sender = j->x->double_bounce,
 		.owner_request_special = j->x->owner_request_special };
 
 	*ret_user = local;
 	*ret_ext = STR_EMPTY;
-	if (address_split_ext_rules(local, &rules, ret_user, ret_ext) || local.len == 0 ||
-		str_chr(rules.delimiters, local.ptr[local.len - 1]) < 0)
-		return;
-	if (buf_addf(&probe, STR_FMT "x", STR_ARG(local)) < 0)
-		return;
-
-	struct str user = STR_EMPTY, ext = STR_EMPTY;
-
-	if (address_split_ext_rules(buf_str(&probe), &rules, &user, &ext))
-		*ret_user = str_head(local, user.len);
+	(void)address_split_ext_rules(local, &rules, ret_user, ret_ext);
 }
 
 static int put_local_user(const struct job *j, const struct recipient *r, struct buf *b)

@@ -38,7 +38,7 @@ static enum lookup ask_all(const struct virtual_maps *m, const struct tables *t,
 
 	if (r != LOOKUP_NONE || !parts.has_at)
 		return r;
-	if (address_split_ext(parts.local, m->delimiters, &bare, &ext)) {
+	if (address_split_ext_rules(parts.local, &m->ext, &bare, &ext)) {
 		_cleanup_buf_ struct buf key = BUF(ADDR_MAX);
 
 		buf_putf(&key, STR_FMT "@" STR_FMT, STR_ARG(bare), STR_ARG(parts.domain));

@@ -17,11 +17,13 @@
 
 struct virtual_conf {
 	const char *virtual_mailbox_base, *virtual_mailbox_maps, *virtual_uid_maps,
-		*virtual_gid_maps, *virtual_mailbox_lock, *recipient_delimiter;
+		*virtual_gid_maps, *virtual_mailbox_lock, *recipient_delimiter,
+		*double_bounce_sender;
 	int64_t virtual_minimum_uid, virtual_mailbox_limit, message_size_limit,
 		deliver_lock_attempts;
 	usec_t deliver_lock_delay, stale_lock_time;
-	bool strict_mailbox_ownership, enable_original_recipient, smtputf8_enable;
+	bool strict_mailbox_ownership, enable_original_recipient, smtputf8_enable,
+		owner_request_special;
 };
 
 static const struct conf_var vars[] = {
@@ -31,6 +33,7 @@ static const struct conf_var vars[] = {
 	CV_STR(struct virtual_conf, virtual_gid_maps),
 	CV_STR(struct virtual_conf, virtual_mailbox_lock),
 	CV_STR(struct virtual_conf, recipient_delimiter),
+	CV_STR(struct virtual_conf, double_bounce_sender),
 	CV_INT(struct virtual_conf, virtual_minimum_uid),
 	CV_INT(struct virtual_conf, virtual_mailbox_limit),
 	CV_INT(struct virtual_conf, message_size_limit),
@@ -40,6 +43,7 @@ static const struct conf_var vars[] = {
 	CV_BOOL(struct virtual_conf, strict_mailbox_ownership),
 	CV_BOOL(struct virtual_conf, enable_original_recipient),
 	CV_BOOL(struct virtual_conf, smtputf8_enable),
+	CV_BOOL(struct virtual_conf, owner_request_special),
 	CV_END,
 };
 
@@ -204,7 +208,11 @@ static int pre_jail(struct service_ctx *ctx, struct why *why)
 	if (e < 0)
 		return e;
 	the_maps.base = str_of(the_conf.virtual_mailbox_base);
-	the_maps.delimiters = str_of(the_conf.recipient_delimiter);
+	the_maps.ext = (struct ext_rules){
+		.delimiters = str_of(the_conf.recipient_delimiter),
+		.double_bounce_sender = str_of(the_conf.double_bounce_sender),
+		.owner_request_special = the_conf.owner_request_special,
+	};
 	the_maps.minimum_uid = the_conf.virtual_minimum_uid;
 	the_maps.utf8 = the_conf.smtputf8_enable;
 	the_maps.own_identity = geteuid() != 0;

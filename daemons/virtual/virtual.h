@@ -4,14 +4,15 @@
  */
 #pragma once
 
+#include "address/address.h"
 #include "delivery/mailbox.h"
 #include "table/table.h"
 
 /** What finding needs; immutable after start. */
 struct virtual_maps {
 	struct tables mailbox, uid, gid;
-	struct str base;       /* virtual_mailbox_base */
-	struct str delimiters; /* recipient_delimiter */
+	struct str base;      /* virtual_mailbox_base */
+	struct ext_rules ext; /* recipient_delimiter and its exceptions */
 	int64_t minimum_uid;
 	bool utf8;         /* fold addresses as Unicode */
 	bool own_identity; /* not root: write as ourselves, the maps of ids are not asked */

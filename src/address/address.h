@@ -53,10 +53,10 @@ struct ext_rules {
 	bool owner_request_special;      /* do not split owner-x and x-request at '-' */
 };
 /**
- * Split "user+ext" at the first delimiter.
+ * Split "user+ext" at the first delimiter. The extension may be empty.
  *
- * Not split: postmaster, mailer-daemon, the double-bounce sender, and where the user or the
- * extension would be empty; owner-x and x-request at '-' with owner_request_special.
+ * Not split: postmaster, mailer-daemon, the double-bounce sender, and where the user would be
+ * empty; owner-x and x-request at '-' with owner_request_special.
  * @return true and both parts, borrowed from local; false: no extension, outputs untouched
  * Source: postconf(5), recipient_delimiter, owner_request_special.
  */

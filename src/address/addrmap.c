@@ -9,7 +9,7 @@
 /* A table's result may hold this many tokens; virtual_alias_expansion_limit is the caller's. */
 #define MAX_TOKENS 100000
 
-/* Put ".ext" behind the user of an address, and bring it into standard form. */
+/* Put "+ext" behind the user of an address, and bring it into standard form. */
 static struct str finish(const struct router *r, struct str addr, struct str ext, struct arena *a)
 {
 	struct address_parts p = address_split(addr);
@@ -17,8 +17,8 @@ static struct str finish(const struct router *r, struct str addr, struct str ext
 	struct str out = addr;
 
 	if (ext.len > 0)
-		addr = arena_fmt(a, STR_FMT "%c" STR_FMT "%s" STR_FMT, STR_ARG(p.local),
-			ext.ptr[-1], STR_ARG(ext), p.has_at ? "@" : "", STR_ARG(p.domain));
+		addr = arena_fmt(a, STR_FMT STR_FMT "%s" STR_FMT, STR_ARG(p.local), STR_ARG(ext),
+			p.has_at ? "@" : "", STR_ARG(p.domain));
 	if (router_rewrite_internal(r, REWRITE_LOCAL, addr, &b) == 0)
 		out = arena_str(a, buf_str(&b));
 	buf_done(&b);

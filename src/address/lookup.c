@@ -101,7 +101,7 @@ static enum lookup ask_users(struct query *q, const struct router *r, const stru
 		*unmatched = STR_EMPTY;
 		found = ask_local(q, p->local);
 	}
-	if (found == LOOKUP_NONE && ext.len > 0) {
+	if (found == LOOKUP_NONE && ext.len > 0) { /* with its delimiter */
 		*unmatched = ext;
 		found = ask_local(q, user);
 	}
@@ -119,6 +119,8 @@ enum lookup address_lookup(const struct router *r, const struct tables *t, struc
 
 	if (t->n == 0)
 		return LOOKUP_NONE;
+	if (has_ext)
+		ext = str_skip(p.local, user.len);
 	found = ask(&q, internal);
 	if (found == LOOKUP_NONE && has_ext && p.has_at) {
 		unmatched = ext;

@@ -34,7 +34,7 @@ bool address_split_ext_rules(struct str local, const struct ext_rules *rules, st
 	for (size_t i = 0; i < local.len; i++) {
 		if (str_chr(rules->delimiters, local.ptr[i]) < 0)
 			continue;
-		if (i == 0 || i + 1 == local.len)
+		if (i == 0)
 			return false;
 		*ret_user = str_head(local, i);
 		*ret_ext = str_skip(local, i + 1);

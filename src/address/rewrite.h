@@ -137,8 +137,8 @@ enum address_lookup_flags {
  * @param internal  not empty
  * @param flags     enum address_lookup_flags
  * @param ret       value, appended when found
- * @param ret_ext   extension that the key did not contain, borrowed from `internal`, the delimiter
- *                  stands before it; empty when there is none (may be NULL)
+ * @param ret_ext   extension that the key did not contain, with the delimiter before it, borrowed from
+ *                  `internal`; empty when there is none (may be NULL)
  * @return FOUND, NONE, or TEMPFAIL with why
  * Blocks: on tables.   Source: canonical(5), virtual(5), "table search order".
  */

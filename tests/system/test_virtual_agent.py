@@ -111,7 +111,7 @@ u@w.test without/
 @w.test last/
 slash@v.test /abs/
 """
-FOUND = {"u@v.test": "user", "U@V.Test": "user", "u+e@v.test": "user", "u+e+f@v.test": "user", "u+@v.test": "domain",
+FOUND = {"u@v.test": "user", "U@V.Test": "user", "u+e@v.test": "user", "u+e+f@v.test": "user", "u+@v.test": "user", "+u@v.test": "domain",
          "w+e@v.test": "domain", "u+e@w.test": "with", "U+E@W.test": "with", "u+f@w.test": "without", "x@w.test": "last",
          "q q@v.test": "quoted", "q q+e@v.test": "quoted", "slash@v.test": "abs",
          "a@b@v.test": "domain", "x@p.test": "pattern", "y@p.test": "second", "y+e@p.test": "third"}
@@ -128,6 +128,20 @@ def test_lookup_order(virtual, base):
         assert len(stored(base / where)) == before + 1, rcpt
     for rcpt in "x+e@p.test", "z@p.test", "z@nowhere.test", "noat":
         assert one(a, rcpt) == ("5.1.1", BOUNCED, f'unknown user: "{rcpt}"')
+
+
+def test_what_is_no_extension(virtual, base):
+    """postmaster and the like are never split, owner-x and x-request not at "-" unless owner_request_special is off."""
+    names = "u- owner-x x-request owner-x-e u-request-e postmaster-x mailer-daemon-x double-bounce-x sink-x -x".split()
+    for special, conf in (True, {}), (False, {"owner_request_special": "no", "double_bounce_sender": "sink"}):
+        maps = "".join(f"{n}@v.test split\n" for n in ("u", "owner", "x", "postmaster", "mailer-daemon", "double-bounce", "sink"))
+        (base.parent / "maps").write_text(maps + "@v.test whole\n")
+        a = virtual(virtual_mailbox_maps=f"texthash:{base.parent}/maps", recipient_delimiter="-", **conf)
+        deliver(a, *(f"{n}@v.test" for n in names))
+        got = set(re.findall("Delivered-To: (.*)@", (base / "split").read_text()))
+        assert got == ({"u-", "u-request-e", "postmaster-x", "sink-x"} if special else
+                       {"u-", "u-request-e", "owner-x", "owner-x-e", "x-request", "postmaster-x", "sink-x"}), special
+        (base / "split").unlink()
 
 
 def test_patterns_substitute_nothing(virtual, base):

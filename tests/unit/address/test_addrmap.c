@@ -10,6 +10,8 @@ static const struct {
 	{ "inline:{{a@b.c=x@y.z, u, \"q r\"@s}}", "a@b.c", "x@y.z|u@example.org|q r@s|", true },
 	{ "inline:{{a@b.c=x@y.z}}", "a+e@b.c", "x+e@y.z|", true },
 	{ "inline:{{a@b.c=x@y.z}}", "a+e@b.c", "x@y.z|", false },
+	{ "inline:{{a@b.c=x@y.z}}", "a+@b.c", "x+@y.z|", true },
+	{ "inline:{{a@b.c=x@y.z}}", "+a@b.c", NULL, true },
 	{ "inline:{{a+e@b.c=x@y.z}}", "a+e@b.c", "x@y.z|", true },
 	{ "inline:{{@b.c=@d.e}}", "a+e@b.c", "a+e@d.e|", true },
 	{ "inline:{{@b.c=@d.e}}", "a+e@b.c", "a+e@d.e|", false },

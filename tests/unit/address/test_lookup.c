@@ -13,14 +13,16 @@ static const struct {
 	const char *table, *address, *value, *ext; /* value NULL: none */
 } cases[] = {
 	{ "inline:{{a+x@b.c=1},{a@b.c=2}}", "a+x@b.c", "1", "" },
-	{ "inline:{{a@b.c=2},{@b.c=3}}", "a+x@b.c", "2", "x" },
+	{ "inline:{{a@b.c=2},{@b.c=3}}", "a+x@b.c", "2", "+x" },
 	{ "inline:{{@b.c=3}}", "a+x@b.c", "3", "" },
 	{ "inline:{{@b.c=3}}", "a@b.c", "3", "" },
 	{ "inline:{{a=4}}", "a@b.c", NULL, "" },
 	{ "inline:{{a+x=4},{a=5}}", "a+x@example.org", "4", "" },
-	{ "inline:{{a=5},{@example.org=6}}", "a+x@example.org", "5", "x" },
+	{ "inline:{{a=5},{@example.org=6}}", "a+x@example.org", "5", "+x" },
 	{ "inline:{{a=5},{a@example.org=7}}", "a@example.org", "7", "" },
-	{ "inline:{{a=5}}", "a+x", "5", "x" },
+	{ "inline:{{a=5}}", "a+x", "5", "+x" },
+	{ "inline:{{a@b.c=2},{@b.c=3}}", "a+@b.c", "2", "+" },
+	{ "inline:{{a=5}}", "a+@example.org", "5", "+" },
 	{ "inline:{{a=5}}", "a@[127.0.0.1]", "5", "" },
 	{ "inline:{{@example.org=6}}", "a", NULL, "" },
 	/* quoted first, then as it is */
