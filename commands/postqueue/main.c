@@ -3,11 +3,13 @@
  * postqueue — list and flush the queue; set-gid, for all users.
  */
 #include <errno.h>
+#include <getopt.h>
 #include <pwd.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/strv.h"
 #include "log/log.h"
 #include "postqueue.h"
 #include "service/derive.h"
@@ -29,6 +31,9 @@ static const struct conf_var vars[] = {
 	CV_STR(struct postqueue_conf, queue_service_name),
 	CV_STR(struct postqueue_conf, pickup_service_name),
 	CV_BOOL(struct postqueue_conf, enable_long_queue_ids),
+	CV_STR(struct postqueue_conf, maillog_file),
+	CV_STR(struct postqueue_conf, hash_queue_names),
+	CV_INT(struct postqueue_conf, hash_queue_depth),
 	CV_END,
 };
 
@@ -40,13 +45,16 @@ enum mode {
 	MODE_LIST,
 	MODE_JSON,
 	MODE_SITE,
+	MODE_AUDIT,
 };
+
+static const struct option long_options[] = { { "audit", no_argument, NULL, 'A' }, { 0 } };
 
 _noreturn_ static void usage(void)
 {
 	log_fatal_status(EX_USAGE);
 	log_fatal("usage: postqueue -f | postqueue -i queueid | postqueue -j | postqueue -p | "
-		  "postqueue -s site");
+		  "postqueue -s site | postqueue --audit [log...]");
 }
 
 /* End the program when the user is not in the list. */
@@ -94,13 +102,13 @@ static void configure(const char *config_dir, int verbose)
 	/* More than that would let users fill the log. */
 	if (getuid() == 0)
 		log_set_verbose(verbose);
-	if (chdir(the_conf.queue_directory) < 0)
-		log_fatal("chdir %s: %m", the_conf.queue_directory);
 	(void)sigaction(SIGPIPE, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL);
 }
 
 static void run(enum mode mode, const char *what)
 {
+	if (chdir(the_conf.queue_directory) < 0)
+		log_fatal("chdir %s: %m", the_conf.queue_directory);
 	if (mode == MODE_LIST || mode == MODE_JSON)
 		check_user("authorized_mailq_users", the_conf.authorized_mailq_users, "view");
 	else
@@ -119,9 +127,18 @@ static void run(enum mode mode, const char *what)
 	case MODE_JSON:
 		show_queue(mode == MODE_JSON);
 		break;
+	case MODE_AUDIT:
 	case MODE_NONE:
 		usage();
 	}
+}
+
+static int run_audit(int n, char **names)
+{
+	_cleanup_strv_ struct strv hashed = { 0 };
+
+	strv_split(&hashed, str_of(the_conf.hash_queue_names), ", \t\r\n");
+	return audit(the_main_cf, hashed.v, n, names);
 }
 
 int main(int argc, char **argv)
@@ -139,7 +156,7 @@ int main(int argc, char **argv)
 	argv[0] = name; /* as getopt's messages show it */
 	fd_open_std();
 	log_init(&early);
-	while ((ch = getopt(argc, argv, "c:fi:jps:v")) > 0) {
+	while ((ch = getopt_long(argc, argv, "c:fi:jps:v", long_options, NULL)) > 0) {
 		switch (ch) {
 		case 'c':
 			config_dir = optarg;
@@ -161,6 +178,9 @@ int main(int argc, char **argv)
 			set_mode(&mode, MODE_SITE);
 			what = optarg;
 			break;
+		case 'A':
+			set_mode(&mode, MODE_AUDIT);
+			break;
 		case 'v':
 			verbose++;
 			break;
@@ -168,9 +188,11 @@ int main(int argc, char **argv)
 			usage();
 		}
 	}
-	if (mode == MODE_NONE || argc > optind)
+	if (mode == MODE_NONE || (argc > optind && mode != MODE_AUDIT))
 		usage();
 	configure(config_dir, verbose);
+	if (mode == MODE_AUDIT)
+		return run_audit(argc - optind, argv + optind);
 	run(mode, what);
 	return 0;
 }

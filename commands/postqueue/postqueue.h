@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/why.h"
+#include "conf/conf.h"
 #include "io/stream.h"
 
 /** Exit codes, as of sysexits.h. */
@@ -25,6 +26,9 @@ struct postqueue_conf {
 	const char *flush_service_name;
 	const char *queue_service_name;
 	const char *pickup_service_name;
+	const char *maillog_file;
+	const char *hash_queue_names;
+	int64_t hash_queue_depth;
 	bool enable_long_queue_ids;
 };
 
@@ -62,3 +66,11 @@ void show_queue(bool json);
 void flush_all(void);
 void flush_site(const char *site);
 void flush_file(const char *id);
+
+/**
+ * Compare the logs (none: maillog_file), the oldest first, with the queue; the exit status.
+ *
+ * @param hashed   names of hashed queues, NULL-terminated
+ * @param n        number of `names`; "-" is standard input
+ */
+int audit(struct conf *conf, char **hashed, int n, char **names);

@@ -158,6 +158,7 @@ static void fix_name(struct walk *w, struct str name, const struct stat *st)
 	rename_logs(w, name, buf_str(&id));
 	want_path(w, &to, w->q->name, buf_str(&id), SUFFIX);
 	move_file(buf_cstr(&w->path), &to);
+	log_info(STR_FMT ": renamed to %s", STR_ARG(name), buf_cstr(&id));
 }
 
 static void on_file(struct walk *w, struct str name, const struct stat *st)
