@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ledger.h"
@@ -119,8 +120,37 @@ static void read_queue(struct audit *a)
 	r = journal_each(&a->journal.s, take_young, a);
 	if (r < 0 && r != -ENOENT)
 		log_fatal("read the journal: %s", strerrordesc_np(-r));
-	for (int i = 0; i < 2; i++)
+	ledger_each_open(a->ledger, look_again, a);
+}
+
+static void count_open(void *arg, struct str id)
+{
+	size_t *n = arg;
+
+	(void)id;
+	(*n)++;
+}
+
+/*
+ * What is neither in the queue nor has an end may be on its way, or its last line not written yet: the
+ * verdict waits for that, not long.
+ */
+static void read_rest(struct audit *a)
+{
+	const struct timespec pause = { .tv_nsec = 100 * 1000 * 1000 };
+
+	ledger_only_known(a->ledger);
+	for (int i = 0; i < 20; i++) {
+		size_t n = 0;
+
+		read_lines(a, a->last, "the log", a->last == stdin);
+		ledger_each_open(a->ledger, count_open, &n);
+		if (n == 0 || a->last == stdin)
+			break;
+		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
 		ledger_each_open(a->ledger, look_again, a);
+	}
+	read_lines(a, a->last, "the log", true);
 }
 
 /* ---- the result ---- */
@@ -183,8 +213,7 @@ int audit(struct conf *conf, char **hashed, int n, char **names)
 	if (chdir(the_conf.queue_directory) < 0)
 		log_fatal("chdir %s: %m", the_conf.queue_directory);
 	read_queue(&a);
-	ledger_only_known(a.ledger);
-	read_lines(&a, a.last, "the log", true);
+	read_rest(&a);
 	if (a.last != stdin)
 		(void)fclose(a.last);
 	ledger_close(a.ledger, print_finding, stdout, &counts);

@@ -74,7 +74,7 @@ static const struct expectation cases[] = {
 	{ "lost", BEGIN ACTIVE(1) TO("deferred"), NULL, false, LEDGER_LOST },
 	{ "began and no more", BEGIN, NULL, false, LEDGER_UNKNOWN },
 	{ "returned", BEGIN ACTIVE(1) TO("sent") REMOVED, "incoming", false, LEDGER_RETURNED },
-	{ "notice", S "bounce[4]: 4jWwsM5WzAz1bkgw: sender non-delivery notification: " ID "\n",
+	{ "notice", S "bounce[4]: 4jWwsM5WzGz1bkgw: sender non-delivery notification: " ID "\n",
 		NULL, false, LEDGER_LOST },
 	{ "requeued, waits", BEGIN ACTIVE(1) S "postsuper[1]: " ID ": requeued\n", "maildrop",
 		false, LEDGER_MAILDROP },
@@ -82,9 +82,9 @@ static const struct expectation cases[] = {
 		LEDGER_LOST },
 	{ "requeued, taken",
 		BEGIN ACTIVE(1) S "postsuper[1]: " ID ": requeued\n" S
-				  "pickup[1]: 4jWwsM5WzAz1bkgw: uid=0 from=<a@b> orig_id=" ID "\n",
+				  "pickup[1]: 4jWwsM5WzGz1bkgw: uid=0 from=<a@b> orig_id=" ID "\n",
 		NULL, false, LEDGER_REPLACED },
-	{ "renamed", BEGIN S "postsuper[1]: " ID ": renamed to 4jWwsM5WzAz1bkgw\n", NULL, false,
+	{ "renamed", BEGIN S "postsuper[1]: " ID ": renamed to 4jWwsM5WzGz1bkgw\n", NULL, false,
 		LEDGER_REPLACED },
 	{ "partial, removed", TO("sent") REMOVED, NULL, true, LEDGER_DELIVERED },
 	{ "partial, lost", TO("deferred"), NULL, true, LEDGER_LOST },
@@ -190,8 +190,8 @@ static void test_growing(void **state)
 	(void)state;
 	feed(l, BEGIN ACTIVE(1));
 	ledger_queued(l, STR(ID), STR("active"), true);
-	ledger_queued(l, STR("4jWwsM5WzAz1bkgw"), STR("deferred"), true);
-	ledger_queued(l, STR("4jWwsM5WzBz1bkgw"), STR("incoming"), false);
+	ledger_queued(l, STR("4jWwsM5WzGz1bkgw"), STR("deferred"), true);
+	ledger_queued(l, STR("4jWwsM5WzHz1bkgw"), STR("incoming"), false);
 	ledger_only_known(l);
 	feed(l, TO("sent") REMOVED);
 	feed(l, "h smtpd[1]: A1B2C3D4E5: client=x\nh qmgr[1]: A1B2C3D4E5: removed\n");
