@@ -230,8 +230,10 @@ void active_add(struct qmgr *q, struct message *m)
 		m->env.unread = 0;
 	} else {
 		active_assign(q, m);
-		active_pump(q);
+		q->pump = true;
 	}
+	if (m->wants_file)
+		settle_start(q, m);
 	active_release(q, m);
 }
 
@@ -243,7 +245,7 @@ void active_continue(struct qmgr *q, struct message *m, int err)
 		m->env.unread = 0;
 	} else {
 		active_assign(q, m);
-		active_pump(q);
+		q->pump = true;
 	}
 	active_release(q, m);
 }
@@ -268,6 +270,19 @@ void active_request_done(struct qmgr *q, struct request *r, bool some_left)
 	m->failed = m->failed || some_left;
 	free_request(r);
 	active_release(q, m);
+}
+
+void active_requeue(struct qmgr *q, struct request *r)
+{
+	struct destination *d = r->e.dest;
+	struct transport *t = d->transport;
+
+	sched_requeue(&r->e, clock_now());
+	if (t->dead_until != 0)
+		active_drain_transport(q, t);
+	else if (d->dead_until != 0)
+		active_drain(q, d);
+	q->pump = true;
 }
 
 void active_divert(struct qmgr *q, struct request *r, struct str dsn, struct str text)
@@ -333,6 +348,7 @@ void active_pump(struct qmgr *q)
 	struct map_iter it = { 0 };
 	void *value;
 
+	q->pump = false;
 	while (map_next(q->sched.transports, &it, NULL, &value)) {
 		struct transport *t = value;
 
@@ -345,8 +361,6 @@ void active_forget(struct qmgr *q, struct message *m)
 {
 	q->n_probes -= m->probe;
 	(void)map_remove(q->active, str_of(m->id));
-	arena_free(m->arena);
-	arena_free(m->batch);
-	free(m);
+	message_free(q, m);
 	scan_pump(q);
 }

@@ -49,7 +49,7 @@ struct agents {
 	size_t n_waiting;
 	ev_timer retry;
 	ev_timer idle;
-	bool warned;
+	bool ours; /* an agent has greeted again after an answer: it reads the journal */
 };
 
 static void end_agent(struct agent *a)
@@ -100,6 +100,8 @@ static void fill_request(struct delivery_request *d, const struct request *r)
 		.rewrite_context = e->rewrite_context,
 		.rcpt = r->rcpt,
 		.n_rcpt = r->n,
+		.young = m->home == HOME_YOUNG,
+		.place = m->place,
 	};
 	if (e->inspector.len > 0)
 		d->flags &= ~REQUEST_SUCCESS;
@@ -120,7 +122,6 @@ static int cache_flags(struct destination *d)
 static void send_request(struct agent *a, struct request *r)
 {
 	struct qmgr *q = a->all->q;
-	_cleanup_buf_ struct buf b = BUF(SIZE_MAX / 2);
 	struct delivery_request d;
 
 	fill_request(&d, r);
@@ -128,11 +129,16 @@ static void send_request(struct agent *a, struct request *r)
 	if (r->msg->env.warn_sent && q->conf.confirm_delay_cleared)
 		d.flags |= REQUEST_REC_DLY_SENT;
 	(void)gettimeofday(&d.stats.agent_handoff, NULL);
-	check(request_encode(&b, &d) == 0);
+	buf_clear(&q->encoded);
+	check(request_encode(&q->encoded, &d) == 0);
+	if (d.young)
+		settle_hold(q, r);
+	if (r->msg->attempt == 0)
+		r->msg->attempt = clock_now();
 	a->state = AGENT_BUSY;
 	a->request = r;
 	list_remove(&a->node);
-	conn_send(a->conn, buf_str(&b));
+	conn_send(a->conn, buf_str(&q->encoded));
 	conn_timeout(a->conn, q->conf.qmgr_ipc_timeout, q->conf.daemon_timeout);
 }
 
@@ -169,6 +175,7 @@ static void on_answer(struct agent *a, struct attr_list *l, struct arena *arena)
 	failed = res.dsn.status.len > 0;
 	buf_putf(&why, "delivery temporarily suspended: " STR_FMT,
 		STR_ARG(str_head(res.dsn.reason, MAX_REASON)));
+	settle_release(q, r);
 	if (sched_finish(&r->e, failed ? SCHED_FAILED : SCHED_OK, res.dsn.status, buf_str(&why),
 		    clock_now()))
 		active_drain(q, d);
@@ -194,8 +201,9 @@ static void on_list(struct conn *c, struct attr_list *l, struct arena *arena)
 			throttle(all, "mail transport unavailable");
 		return;
 	}
+	all->ours = all->ours || a->state == AGENT_ANSWERED;
 	become_ready(a);
-	agent_pump(all->q, all->t);
+	all->q->pump = true;
 }
 
 /* What was read did not hold a greeting after the answer: this agent serves one request. */
@@ -207,7 +215,7 @@ static void on_drained(struct conn *c)
 	if (a->state != AGENT_ANSWERED)
 		return;
 	end_agent(a);
-	agent_pump(all->q, all->t);
+	all->q->pump = true;
 }
 
 static void on_closed(struct conn *c, int err)
@@ -221,6 +229,8 @@ static void on_closed(struct conn *c, int err)
 	bool retry = a->reused && unread;
 
 	end_agent(a);
+	if (r != NULL)
+		settle_release(q, r);
 	if (state == AGENT_WAITING) {
 		log_warn("transport %s failure -- see a previous warning/fatal/panic logfile "
 			 "record for the problem description",
@@ -228,7 +238,7 @@ static void on_closed(struct conn *c, int err)
 		throttle(all, "mail transport unavailable");
 	} else if (r != NULL && retry) {
 		/* It left while the request was on its way and has not read it. */
-		sched_requeue(&r->e, clock_now());
+		active_requeue(q, r);
 	} else if (r != NULL) {
 		log_warn("transport %s failure -- see a previous warning/fatal/panic logfile "
 			 "record for the problem description",
@@ -237,7 +247,7 @@ static void on_closed(struct conn *c, int err)
 		throttle(all, "unknown mail transport error");
 		active_divert(q, r, STR("4.3.0"), STR("unknown mail transport error"));
 	}
-	active_pump(q);
+	q->pump = true;
 }
 
 static const struct conn_ops agent_ops = {
@@ -275,6 +285,17 @@ static bool connect_agent(struct agents *all)
 	return false;
 }
 
+static void on_settled(struct qmgr *q, struct waiter *w)
+{
+	active_requeue(q, container_of(w, struct request, waiter));
+}
+
+/* Only our own agents know of the journal; for others the message must be a file first. */
+static bool must_wait(const struct agents *all, const struct message *m)
+{
+	return m->home == HOME_MOVING || (m->home == HOME_YOUNG && !all->ours);
+}
+
 void agent_pump(struct qmgr *q, struct transport *t)
 {
 	struct agents *all = t->user;
@@ -283,17 +304,22 @@ void agent_pump(struct qmgr *q, struct transport *t)
 
 	while (!list_is_empty(&all->ready)) {
 		struct entry *e = sched_pick(t, now);
+		struct request *r;
 
 		if (e == NULL)
 			return;
-		send_request(list_entry(all->ready.next, struct agent, node),
-			container_of(e, struct request, e));
+		r = container_of(e, struct request, e);
+		if (must_wait(all, r->msg)) {
+			r->waiter.fn = on_settled;
+			settle_wait(q, r->msg, &r->waiter);
+		} else {
+			send_request(list_entry(all->ready.next, struct agent, node), r);
+		}
 	}
 	want = MIN(sched_slots(t, now), (size_t)MAX_WAITING);
 	while (all->n_waiting < want && !ev_is_active(&all->retry))
 		if (!connect_agent(all))
 			return;
-	(void)q;
 }
 
 static void on_retry(struct ev_loop *loop, ev_timer *w, int events)

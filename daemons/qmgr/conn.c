@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * qmgr/conn.c — non-blocking attribute conversations.
+ *
+ * The timer is left alone while requests come and go: it fires seldom, looks at the deadline, and goes on.
  */
 #include "conn.h"
 
@@ -24,6 +26,9 @@ struct conn {
 	int fd;
 	ev_io io;
 	ev_timer timer;
+	usec_t deadline; /* 0: none */
+	usec_t fires;    /* when the timer does, if it is active */
+	struct arena *arena;
 	struct buf in;
 	struct buf out;
 	usec_t answer;    /* time limit once everything was sent */
@@ -39,6 +44,7 @@ void *conn_user(const struct conn *c)
 
 static void destroy(struct conn *c)
 {
+	arena_free(c->arena);
 	buf_done(&c->in);
 	buf_done(&c->out);
 	free(c);
@@ -79,21 +85,35 @@ static void watch(struct conn *c, int events)
 	ev_io_start(c->loop, &c->io);
 }
 
-static void set_timer(struct conn *c, usec_t timeout)
+static void start_timer(struct conn *c, usec_t now)
 {
 	ev_timer_stop(c->loop, &c->timer);
-	if (timeout <= 0)
-		return;
-	ev_timer_set(&c->timer, (double)timeout / (double)USEC_PER_SEC, 0);
+	c->fires = c->deadline;
+	ev_timer_set(&c->timer, (double)MAX(c->deadline - now, USEC_PER_MSEC) / USEC_PER_SEC, 0);
 	ev_now_update(c->loop);
 	ev_timer_start(c->loop, &c->timer);
 }
 
-/* Send what waits: 0, or the error. */
-static int flush(struct conn *c)
+static void set_timer(struct conn *c, usec_t timeout)
 {
-	while (c->out.len > 0) {
-		ssize_t n = send(c->fd, c->out.ptr, c->out.len, MSG_NOSIGNAL);
+	usec_t now;
+
+	c->deadline = 0;
+	if (timeout <= 0)
+		return;
+	now = clock_now();
+	c->deadline = now + timeout;
+	if (!ev_is_active(&c->timer) || c->fires > c->deadline)
+		start_timer(c, now);
+}
+
+/* Send as much as the peer takes: count, or the error. */
+static ssize_t send_some(const struct conn *c, struct str data)
+{
+	size_t done = 0;
+
+	while (done < data.len) {
+		ssize_t n = send(c->fd, data.ptr + done, data.len - done, MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -101,8 +121,19 @@ static int flush(struct conn *c)
 			break;
 		if (n < 0)
 			return -errno;
-		buf_consume(&c->out, (size_t)n);
+		done += (size_t)n;
 	}
+	return (ssize_t)done;
+}
+
+/* Send what waits: 0, or the error. */
+static int flush(struct conn *c)
+{
+	ssize_t n = send_some(c, buf_str(&c->out));
+
+	if (n < 0)
+		return (int)n;
+	buf_consume(&c->out, (size_t)n);
 	watch(c, c->out.len > 0 ? EV_READ | EV_WRITE : EV_READ);
 	return 0;
 }
@@ -153,14 +184,14 @@ static bool deliver(struct conn *c)
 	size_t len;
 
 	while ((len = list_end(buf_str(&c->in), &n)) > 0) {
-		_cleanup_arena_ struct arena *a = arena_new(8 * LIST_LIMIT);
 		struct attr_list l;
 
-		parse_list(str_head(buf_str(&c->in), len), n, a, &l);
+		arena_clear(c->arena);
+		parse_list(str_head(buf_str(&c->in), len), n, c->arena, &l);
 		buf_consume(&c->in, len);
-		ev_timer_stop(c->loop, &c->timer);
+		c->deadline = 0;
 		c->in_call = true;
-		c->ops->list(c, &l, a);
+		c->ops->list(c, &l, c->arena);
 		c->in_call = false;
 		if (c->freed) {
 			destroy(c);
@@ -233,9 +264,17 @@ static void on_io(struct ev_loop *loop, ev_io *w, int events)
 
 static void on_timer(struct ev_loop *loop, ev_timer *w, int events)
 {
+	struct conn *c = w->data;
+	usec_t now = clock_now();
+
 	(void)loop;
 	(void)events;
-	fail(w->data, -ETIMEDOUT);
+	if (c->deadline == 0)
+		return;
+	if (now < c->deadline)
+		start_timer(c, now);
+	else
+		fail(c, -ETIMEDOUT);
 }
 
 int conn_open(struct ev_loop *loop, const char *path, const struct conn_ops *ops, void *user,
@@ -265,6 +304,7 @@ int conn_open(struct ev_loop *loop, const char *path, const struct conn_ops *ops
 	c->fd = fd;
 	c->in = BUF(LIST_LIMIT);
 	c->out = BUF(SIZE_MAX / 2);
+	c->arena = arena_new(8 * LIST_LIMIT);
 	ev_io_init(&c->io, on_io, fd, EV_READ);
 	c->io.data = c;
 	ev_init(&c->timer, on_timer);
@@ -276,12 +316,17 @@ int conn_open(struct ev_loop *loop, const char *path, const struct conn_ops *ops
 
 void conn_send(struct conn *c, struct str data)
 {
-	buf_put(&c->out, data);
+	ssize_t n = c->out.len > 0 ? 0 : send_some(c, data);
+
 	/* An error shows up when the loop reads; closed() must not be called from here. */
-	if (flush(c) < 0) {
+	if (n < 0) {
 		c->send_failed = true;
-		buf_clear(&c->out);
+		return;
 	}
+	if ((size_t)n == data.len)
+		return;
+	buf_put(&c->out, str_skip(data, (size_t)n));
+	watch(c, EV_READ | EV_WRITE);
 }
 
 void conn_timeout(struct conn *c, usec_t take, usec_t answer)

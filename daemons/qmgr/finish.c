@@ -24,7 +24,8 @@ struct finish {
 	struct message *m;
 	bool wants_trace;
 	bool has_bounce, has_trace; /* logs that are there */
-	bool removed, deferred;
+	bool removed;
+	struct waiter waiter;
 	bool kill_trace; /* the report of `sendmail -v` was mailed */
 	bool mark_warned;
 	int64_t now; /* seconds, when the attempts ended */
@@ -58,13 +59,23 @@ static bool remove_file(const struct finish *f)
 	return r == 0 || r == -ENOENT;
 }
 
+static void look(struct finish *f)
+{
+	f->has_bounce = log_exists(f->q, f->q->conf.bounce_service_name, f->m->id);
+	f->has_trace = f->wants_trace && log_exists(f->q, f->q->conf.trace_service_name, f->m->id);
+}
+
+static bool has_work(const struct finish *f)
+{
+	return f->has_bounce || f->has_trace || f->m->failed;
+}
+
 static void run_look(struct job *j)
 {
 	struct finish *f = container_of(j, struct finish, job);
 
-	f->has_bounce = log_exists(f->q, f->q->conf.bounce_service_name, f->m->id);
-	f->has_trace = f->wants_trace && log_exists(f->q, f->q->conf.trace_service_name, f->m->id);
-	if (!f->has_bounce && !f->has_trace && !f->m->failed)
+	look(f);
+	if (!has_work(f))
 		f->removed = remove_file(f);
 }
 
@@ -74,8 +85,7 @@ static void end_message(struct finish *f)
 
 	if (f->removed)
 		log_info("%s: removed", f->m->id);
-	if (q->flow_token && write(IPC_FLOW_WRITE_FD, "", 1) < 0 && errno != EAGAIN)
-		q->flow_token = false;
+	q->flow_owed++;
 	active_forget(q, f->m);
 	free(f);
 }
@@ -88,6 +98,28 @@ static void look_done(struct job *j)
 		end_message(f);
 	else
 		next_bounce(f);
+}
+
+static void on_file(struct qmgr *q, struct waiter *w)
+{
+	(void)q;
+	next_bounce(container_of(w, struct finish, waiter));
+}
+
+/* All is done for most young messages; for the others the services want a file. */
+static void finish_young(struct finish *f)
+{
+	struct qmgr *q = f->q;
+
+	look(f);
+	if (!has_work(f) && f->m->home == HOME_YOUNG) {
+		young_removed(q, f->m);
+		f->removed = true;
+		end_message(f);
+		return;
+	}
+	f->waiter.fn = on_file;
+	settle_wait(q, f->m, &f->waiter);
 }
 
 void finish_message(struct qmgr *q, struct message *m)
@@ -104,6 +136,10 @@ void finish_message(struct qmgr *q, struct message *m)
 	f->wants_trace = (flags & trace_bits) != 0 ||
 			 (m->env.size.qmgr_opts & (DSN_NOTIFY_SUCCESS << REC_OPT_NOTIFY_SHIFT)) !=
 				 0;
+	if (m->home != HOME_FILE) {
+		finish_young(f);
+		return;
+	}
 	f->job = (struct job){ .run = run_look, .done = look_done };
 	pool_submit_quick(q->pool, &f->job);
 }

@@ -22,6 +22,9 @@
 #define BUSY_SECONDS 60
 /* Most bytes for a message's envelope and recipients in memory. */
 #define ARENA_LIMIT ((size_t)512 * 1024 * 1024)
+/* Freed messages that are kept for the next ones, unless they were large. */
+#define MAX_SPARE       1024
+#define MAX_SPARE_BYTES ((size_t)16 * 1024)
 
 struct load {
 	struct job job;
@@ -41,6 +44,7 @@ struct more {
 	struct qmgr *q;
 	struct routing *routing;
 	struct message *m;
+	bool young; /* it was, at the start; its segment is held */
 	size_t max;
 	int err;
 	struct why why;
@@ -103,50 +107,68 @@ static void take_hints(struct load *l, struct message *m, struct queue_message *
 }
 
 /* What the end of a probe or notification means for the file is noted while it is open. */
-static void discard_double_bounce(struct load *l, struct message *m, struct queue_message *f)
+void load_discard(struct message *m, struct queue_message *f)
 {
-	if (m->env.redirect.len > 0)
+	if (m->env.redirect.len > 0 || m->routes == NULL)
 		return;
 	for (size_t i = 0; i < m->rcpts.n; i++) {
 		if (!m->routes[i].discard)
 			continue;
 		if (queue_message_mark_done(f, m->rcpts.v[i].offset) < 0)
-			log_warn("%s: mark recipient done: %m", l->id);
+			log_warn("%s: mark recipient done: failed", m->id);
 	}
 }
 
-static struct message *new_message(const char *id)
+struct message *message_new(struct qmgr *q, const char *id)
 {
-	struct message *m = mem_new(struct message);
+	struct arena *a = NULL;
+	struct message *m;
 
+	if (q != NULL && !list_is_empty(&q->spare)) {
+		m = list_entry(q->spare.next, struct message, in_young);
+		list_remove(&m->in_young);
+		q->n_spare--;
+		a = m->arena;
+	} else {
+		m = mem_new(struct message);
+	}
+	*m = (struct message){ .arena = a != NULL ? a : arena_new(ARENA_LIMIT) };
 	(void)memcpy(m->id, id, strlen(id) + 1);
-	m->arena = arena_new(ARENA_LIMIT);
+	list_init(&m->in_young);
+	list_init(&m->waiters);
 	(void)gettimeofday(&m->activated, NULL);
 	return m;
 }
 
-static void free_message(struct message *m)
+void message_free(struct qmgr *q, struct message *m)
 {
-	arena_free(m->arena);
-	arena_free(m->batch);
-	free(m);
+	arena_free(TAKE(m->batch));
+	list_remove(&m->in_young);
+	if (q == NULL || q->n_spare == MAX_SPARE || arena_used(m->arena) > MAX_SPARE_BYTES) {
+		arena_free(m->arena);
+		free(m);
+		return;
+	}
+	arena_clear(m->arena);
+	list_push_front(&q->spare, &m->in_young);
+	q->n_spare++;
 }
 
 /* The file is in active/ and locked. */
 static struct message *read_message(struct load *l, struct queue_message *f)
 {
-	struct message *m = new_message(l->id);
+	struct message *m = message_new(NULL, l->id);
 	struct why why;
 	int r = envelope_read(f, l->max, m->arena, m->arena, &m->env, &m->rcpts, &why);
 
 	if (r == -EBADMSG) {
 		save_corrupt(l->q, l->id, f, why.text);
-		free_message(m);
+		message_free(NULL, m);
 		return NULL;
 	}
 	if (r < 0) {
 		log_warn("%s: %s", l->id, why.text);
-		free_message(m);
+		message_free(NULL, m);
 		if (queue_move(&l->q->queues, str_of(l->id), STR(QUEUE_ACTIVE), STR(QUEUE_DEFERRED),
 			    &why) < 0)
 			log_warn("%s", why.text);
@@ -155,8 +177,7 @@ static struct message *read_message(struct load *l, struct queue_message *f)
 	take_hints(l, m, f);
 	if (!m->bounce_now)
 		route_recipients(l->q, l->routing->router, m, m->arena, true);
-	if (m->routes != NULL)
-		discard_double_bounce(l, m, f);
+	load_discard(m, f);
 	return m;
 }
 
@@ -220,7 +241,7 @@ void load_message(struct qmgr *q, struct str id, const char *from, bool ignore_t
 {
 	struct load *l;
 
-	if (map_has(q->active, id))
+	if (map_has(q->active, id) || (q->busy > 0 && journal_is_busy(q->journal, id)))
 		return;
 	l = map_get(q->loading, id);
 	if (l != NULL) {
@@ -243,14 +264,24 @@ void load_message(struct qmgr *q, struct str id, const char *from, bool ignore_t
 	pool_submit(q->pool, &l->job);
 }
 
+/* It may have become a file since the job was made. */
+static int open_more(struct more *w, struct queue_message **ret)
+{
+	int r = w->young ? queue_message_open_place(&w->m->place, true, ret, &w->why) : -ESTALE;
+
+	if (r != -ESTALE)
+		return r;
+	return queue_message_open(&w->q->queues, STR(QUEUE_ACTIVE), str_of(w->m->id), true, ret,
+		&w->why);
+}
+
 static void run_more(struct job *j)
 {
 	struct more *w = container_of(j, struct more, job);
 	struct message *m = w->m;
 	_cleanup_(queue_message_closep) struct queue_message *f = NULL;
 
-	w->err = queue_message_open(&w->q->queues, STR(QUEUE_ACTIVE), str_of(m->id), true, &f,
-		&w->why);
+	w->err = open_more(w, &f);
 	if (w->err < 0)
 		return;
 	m->batch = arena_new(ARENA_LIMIT);
@@ -266,6 +297,8 @@ static void more_done(struct job *j)
 	if (w->err < 0)
 		log_warn("%s: %s", w->m->id, w->why.text);
 	routing_drop(w->routing);
+	if (w->young)
+		journal_release(w->q->journal, &w->m->place);
 	active_continue(w->q, w->m, w->err);
 	free(w);
 }
@@ -280,6 +313,9 @@ void load_more(struct qmgr *q, struct message *m)
 	w->q = q;
 	w->routing = routing_take(q);
 	w->m = m;
+	w->young = m->home != HOME_FILE;
+	if (w->young)
+		journal_hold(q->journal, &m->place);
 	w->max = load_limit(q);
 	pool_submit(q->pool, &w->job);
 }

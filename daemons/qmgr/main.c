@@ -19,10 +19,15 @@
 #define THREADS 8
 /* How often the flow-control pipe is looked at. */
 #define FLOW_INTERVAL (100 * USEC_PER_MSEC)
+/* Most tokens that are written at a time. */
+#define FLOW_BATCH 128
+/* How often young messages are looked at. */
+#define TICK_SECONDS 1
 
 static struct qmgr the_qmgr;
 static ev_timer the_deferred_timer;
 static ev_timer the_sched_timer;
+static ev_timer the_tick_timer;
 
 static int pre_jail(struct service_ctx *ctx, struct why *why)
 {
@@ -53,6 +58,16 @@ static void on_sched_timer(struct ev_loop *loop, ev_timer *w, int events)
 	active_pump(q);
 }
 
+static void on_tick_timer(struct ev_loop *loop, ev_timer *w, int events)
+{
+	struct qmgr *q = w->data;
+
+	(void)events;
+	young_tick(q);
+	if (!young_wants_tick(q))
+		ev_timer_stop(loop, w);
+}
+
 /* A pipe from master whose tokens say that mail leaves. */
 static bool has_flow_pipe(void)
 {
@@ -80,6 +95,34 @@ static void fill_flow_pipe(struct qmgr *q, usec_t now)
 		n++;
 }
 
+/* Mail has left: as many tokens. */
+static void pay_flow_pipe(struct qmgr *q)
+{
+	static const char tokens[FLOW_BATCH];
+	size_t n = MIN(q->flow_owed, sizeof(tokens));
+
+	q->flow_owed = 0;
+	if (q->flow_token && n > 0 && write(IPC_FLOW_WRITE_FD, tokens, n) < 0 && errno != EAGAIN)
+		q->flow_token = false;
+}
+
+static void init(struct qmgr *q)
+{
+	q->pool = pool_new(q->loop, THREADS);
+	q->active = map_new(NULL);
+	q->loading = map_new(NULL);
+	q->incoming.queue = QUEUE_INCOMING;
+	q->deferred.queue = QUEUE_DEFERRED;
+	list_init(&q->calls);
+	list_init(&q->young);
+	list_init(&q->settling);
+	list_init(&q->spare);
+	q->encoded = BUF(SIZE_MAX / 2);
+	sched_init(&q->sched);
+	q->sched.transport_retry_time = q->conf.transport_retry_time;
+	q->sched.minimal_backoff_time = q->conf.minimal_backoff_time;
+}
+
 static int post_jail(struct service_ctx *ctx, struct why *why)
 {
 	struct qmgr *q = &the_qmgr;
@@ -88,15 +131,7 @@ static int post_jail(struct service_ctx *ctx, struct why *why)
 	if (conf_int(ctx->conf, "default_process_limit", &q->flow_limit, why) < 0)
 		return -EINVAL;
 	q->loop = ctx->loop;
-	q->pool = pool_new(q->loop, THREADS);
-	q->active = map_new(NULL);
-	q->loading = map_new(NULL);
-	q->incoming.queue = QUEUE_INCOMING;
-	q->deferred.queue = QUEUE_DEFERRED;
-	list_init(&q->calls);
-	sched_init(&q->sched);
-	q->sched.transport_retry_time = q->conf.transport_retry_time;
-	q->sched.minimal_backoff_time = q->conf.minimal_backoff_time;
+	init(q);
 	q->flow_token = has_flow_pipe();
 	fill_flow_pipe(q, clock_now());
 	ev_timer_init(&the_deferred_timer, on_deferred_timer, delay, delay);
@@ -104,6 +139,10 @@ static int post_jail(struct service_ctx *ctx, struct why *why)
 	ev_timer_start(q->loop, &the_deferred_timer);
 	ev_init(&the_sched_timer, on_sched_timer);
 	the_sched_timer.data = q;
+	ev_timer_init(&the_tick_timer, on_tick_timer, TICK_SECONDS, TICK_SECONDS);
+	the_tick_timer.data = q;
+	if (young_open(q, why) < 0)
+		return -EBUSY;
 	scan_recover(q);
 	scan_request(q, &q->incoming, false, false);
 	scan_request(q, &q->deferred, false, false);
@@ -126,16 +165,31 @@ static void trigger(struct service_ctx *ctx, struct str request)
 		scan_request(q, &q->deferred, ignore_time, flush);
 	if (flush)
 		active_pump(q);
+	if (str_chr(request, 'S') >= 0)
+		young_settle_all(q);
 }
 
 static int before_wait(struct service_ctx *ctx)
 {
 	struct qmgr *q = ctx->user;
 	usec_t now = clock_now();
-	usec_t next = sched_next_event(&q->sched, now);
+	usec_t next;
 
 	routing_refresh(q);
+	if (q->rescan)
+		scan_request(q, &q->incoming, false, false);
+	q->rescan = false;
+	do {
+		young_poll(q);
+		if (q->pump)
+			active_pump(q);
+	} while (q->pump || (q->left_unread && scan_has_room(q)));
+	settle_pump(q);
+	pay_flow_pipe(q);
 	fill_flow_pipe(q, now);
+	if (young_wants_tick(q) && !ev_is_active(&the_tick_timer))
+		ev_timer_again(q->loop, &the_tick_timer);
+	next = sched_next_event(&q->sched, now);
 	ev_timer_stop(q->loop, &the_sched_timer);
 	if (next == USEC_NEVER)
 		return -1;
@@ -144,6 +198,11 @@ static int before_wait(struct service_ctx *ctx)
 		(double)MAX(next - now, USEC_PER_MSEC) / (double)USEC_PER_SEC, 0);
 	ev_timer_start(q->loop, &the_sched_timer);
 	return -1;
+}
+
+static void at_exit(struct service_ctx *ctx)
+{
+	young_close(ctx->user);
 }
 
 static const struct service definition = {
@@ -158,6 +217,7 @@ static const struct service definition = {
 	.post_jail = post_jail,
 	.trigger = trigger,
 	.before_wait = before_wait,
+	.at_exit = at_exit,
 };
 
 int main(int argc, char **argv)

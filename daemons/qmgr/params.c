@@ -214,7 +214,9 @@ int qmgr_configure(struct qmgr *q, struct why *why)
 		.hash_depth = (unsigned)c->hash_queue_depth,
 		.long_ids = c->enable_long_queue_ids,
 	};
-	r = qmgr_params(q, STR_EMPTY, &q->default_params, why);
+	r = journal_params_fill(q->ctx->conf, &q->queues, &log_notes, &q->journal_params, why);
+	if (r == 0)
+		r = qmgr_params(q, STR_EMPTY, &q->default_params, why);
 	if (r < 0)
 		return r;
 	q->router_conf = mem_new(struct router_conf);

@@ -18,6 +18,7 @@
 #include "pool.h"
 #include "queue/dir.h"
 #include "schedule.h"
+#include "service/journal_settings.h"
 #include "service/service.h"
 
 /** Parameters; names as in main.cf. */
@@ -55,6 +56,21 @@ struct qmgr_conf {
 	usec_t transport_retry_time;
 };
 
+/** Where a message lies. */
+enum home {
+	HOME_FILE,   /* active/ID */
+	HOME_YOUNG,  /* the journal */
+	HOME_MOVING, /* on its way from there to active/ID */
+};
+
+struct qmgr;
+
+/** Something that goes on when a message is a file in active/. */
+struct waiter {
+	struct list node; /* in message->waiters */
+	void (*fn)(struct qmgr *q, struct waiter *w);
+};
+
 /** Name of the transport that defers what it is given. */
 #define RETRY_TRANSPORT "retry"
 
@@ -67,6 +83,8 @@ struct request {
 	struct message *msg;
 	struct recipient *rcpt;
 	size_t n, cap;
+	struct waiter waiter; /* to be sent when the message is a file */
+	bool in_journal;      /* an agent works on the image; its segment is held */
 };
 
 /** Where a recipient goes. Strings in the arena of its batch. */
@@ -93,7 +111,14 @@ struct message {
 	bool flush;          /* forget dead transports and destinations of this message */
 	bool override_defer; /* defer_transports does not count */
 	bool probe;          /* counted in q->n_probes */
-	size_t in_memory;    /* recipients counted in q->n_rcpt */
+	enum home home;
+	struct journal_place place; /* unless it always was a file */
+	struct list in_young;       /* in q->young, oldest first, while it lies in the journal */
+	struct list waiters;
+	usec_t since;     /* when it came from the journal */
+	usec_t attempt;   /* when a first request of it was sent; 0: none was */
+	bool wants_file;  /* to be settled as soon as it is active */
+	size_t in_memory; /* recipients counted in q->n_rcpt */
 };
 
 /** A running or waiting scan of one queue. */
@@ -133,8 +158,29 @@ struct qmgr {
 	size_t n_probes;     /* address verification probes in the active queue */
 	struct scan incoming, deferred;
 	bool deferred_turn;
-	struct list calls;  /* requests to bounce services that wait */
-	size_t n_calls;     /* under way */
+	struct list calls; /* requests to bounce services that wait */
+	size_t n_calls;    /* under way */
+	struct journal_params journal_params;
+	struct journal_reader *journal; /* NULL: messages are files */
+	struct list young;              /* messages in the journal, oldest first */
+	size_t n_routing;               /* of these, not active yet: a worker routes them */
+	struct list settling;           /* on their way to a file, not taken up by a worker yet */
+	size_t n_settlers;              /* workers at that */
+	usec_t settle_pause;            /* not before, after a failure */
+	bool left_unread;               /* the active queue was full */
+	bool has_ahead;                 /* `ahead` was read, but there was no room for it */
+	struct journal_entry ahead;
+	size_t busy;          /* messages that agents of an earlier process work on */
+	usec_t journal_retry; /* when these, or the journal itself, are looked at again; 0: never */
+	usec_t journal_pause; /* it could not be read */
+	bool recycle;         /* messages have left it since... */
+	usec_t recycled;
+	bool rescan;        /* there are new files in incoming/ */
+	struct buf encoded; /* the delivery request that is being sent */
+	bool pump;          /* something may be started */
+	struct list spare;  /* messages without content, for reuse */
+	size_t n_spare;
+	size_t flow_owed;   /* messages that left since tokens were written */
 	bool flow_token;    /* there is a pipe for in_flow_delay */
 	int64_t flow_limit; /* tokens in it when there is nothing to do */
 	usec_t flow_next;
@@ -154,6 +200,8 @@ void routing_drop(struct routing *r);
 void routing_refresh(struct qmgr *q);
 
 /* scan.c */
+/** True when one more message may become active. */
+bool scan_has_room(const struct qmgr *q);
 /** Ask for a scan; one that runs is repeated. */
 void scan_request(struct qmgr *q, struct scan *s, bool ignore_time, bool flush);
 /** Take up ids while there is room in the active queue. */
@@ -168,11 +216,60 @@ void load_message(struct qmgr *q, struct str id, const char *from, bool ignore_t
 void load_more(struct qmgr *q, struct message *m);
 /** Most recipients that may be read for one message now. */
 size_t load_limit(const struct qmgr *q);
+/** Mark the recipients of a message that are not to be delivered (double bounce). */
+void load_discard(struct message *m, struct queue_message *f);
+/**
+ * A message without content. `q` is NULL in a worker thread; else one that was freed is used again.
+ */
+_alloc_ struct message *message_new(struct qmgr *q, const char *id);
+/** Its end; `q` as above. */
+void message_free(struct qmgr *q, struct message *m);
+
+/* young.c */
+/**
+ * Start using the journal, or, when it is off, empty what an earlier process left in it. What fails is
+ * logged: mail then goes by files.
+ *
+ * @return 0; -EBUSY another queue manager is at work on this queue, with why
+ */
+_must_use_ int young_open(struct qmgr *q, struct why *why);
+/** Stop announcing the journal. */
+void young_close(struct qmgr *q);
+/** Take up what was committed, while there is room in the active queue. */
+void young_poll(struct qmgr *q);
+/** Once a second: settle what is slow or in the way. */
+void young_tick(struct qmgr *q);
+/** Make files of all young messages (a tool wants to work on them). */
+void young_settle_all(struct qmgr *q);
+/** True when young_tick() has something to look after. */
+bool young_wants_tick(const struct qmgr *q);
+/** The message has left the queue. */
+void young_removed(struct qmgr *q, struct message *m);
+
+/* settle.c */
+/** Make a young message a file; one that is not active yet when it is. */
+void settle_start(struct qmgr *q, struct message *m);
+/** Put a message that nobody has read into incoming/. */
+void settle_aside(struct qmgr *q, const struct journal_entry *e);
+/** Give workers what waits to be settled. */
+void settle_pump(struct qmgr *q);
+/** Call w->fn when the message, which is none yet, is a file; settles it. */
+void settle_wait(struct qmgr *q, struct message *m, struct waiter *w);
+/** A request is sent by place: keep the image. */
+void settle_hold(struct qmgr *q, struct request *r);
+/** The agent is done with it: when the message is no longer young, its file gets the marks. */
+void settle_release(struct qmgr *q, struct request *r);
 
 /* route.c */
 /** Route the recipients of a message. In a worker thread. */
 void route_recipients(const struct qmgr *q, const struct router *router, struct message *m,
 	struct arena *a, bool first);
+/**
+ * Route the first recipients in the loop, when nothing can make it wait.
+ *
+ * @return false: nothing was done, a worker must do it
+ */
+_must_use_ bool route_cached(const struct qmgr *q, const struct router *router, struct message *m);
 
 /* active.c */
 /** An address as info_log_address_format wants it; may use `b`. */
@@ -185,6 +282,8 @@ void active_continue(struct qmgr *q, struct message *m, int err);
 void active_assign(struct qmgr *q, struct message *m);
 /** A request ended: `some_left` when recipients must be tried again. */
 void active_request_done(struct qmgr *q, struct request *r, bool some_left);
+/** Put a picked request back: it is the next one, or goes where all others of a dead destination go. */
+void active_requeue(struct qmgr *q, struct request *r);
 /** Give a request that waits to the retry transport, or defer its recipients here. */
 void active_divert(struct qmgr *q, struct request *r, struct str dsn, struct str text);
 /** Divert all that waits for a dead destination or transport. */

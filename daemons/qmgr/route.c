@@ -39,15 +39,14 @@ static bool is_double_bounce(const struct qmgr *q, const struct resolve_reply *r
 	return (reply->flags & RESOLVE_LOCAL) != 0 && str_ieq(local, name);
 }
 
-static void route_one(const struct qmgr *q, const struct router *router, const struct message *m,
-	struct str address, struct arena *a, struct route *r)
+static void route_by(const struct qmgr *q, const struct message *m, struct str address,
+	const struct resolve_reply *resolved, struct route *r)
 {
 	const struct envelope *e = &m->env;
 	bool probe = (e->trace_flags & (REQUEST_MTA_VRFY | REQUEST_USR_VRFY)) != 0;
 	struct str filter = e->filter.len > 0 ? e->filter : e->inspector;
-	struct resolve_reply reply = { 0 };
+	const struct resolve_reply reply = *resolved;
 
-	router_resolve(router, e->sender, address, a, &reply);
 	r->address = reply.recipient.len > 0 ? reply.recipient : address;
 	if (m->force_expired) {
 		r->transport = STR(RETRY_TRANSPORT);
@@ -68,6 +67,15 @@ static void route_one(const struct qmgr *q, const struct router *router, const s
 	}
 }
 
+static void route_one(const struct qmgr *q, const struct router *router, const struct message *m,
+	struct str address, struct arena *a, struct route *r)
+{
+	struct resolve_reply reply = { 0 };
+
+	router_resolve(router, m->env.sender, address, a, &reply);
+	route_by(q, m, address, &reply, r);
+}
+
 /* A redirected message goes to one address, once: the other recipients are passed over. */
 static void route_redirect(const struct qmgr *q, const struct router *router, struct message *m,
 	struct arena *a, bool first)
@@ -86,6 +94,26 @@ static void route_redirect(const struct qmgr *q, const struct router *router, st
 		m->routes[0] = (struct route){ 0 };
 		route_one(q, router, m, to, a, &m->routes[0]);
 	}
+}
+
+bool route_cached(const struct qmgr *q, const struct router *router, struct message *m)
+{
+	if (router_is_quick(router)) {
+		route_recipients(q, router, m, m->arena, true);
+		return true;
+	}
+	if (m->env.redirect.len > 0)
+		return false;
+	m->routes = arena_array(m->arena, MAX(m->rcpts.n, (size_t)1), sizeof(*m->routes));
+	for (size_t i = 0; i < m->rcpts.n; i++) {
+		struct resolve_reply reply = { 0 };
+		struct str address = m->rcpts.v[i].address;
+
+		if (!router_resolve_cached(router, m->env.sender, address, m->arena, &reply))
+			return false;
+		route_by(q, m, address, &reply, &m->routes[i]);
+	}
+	return true;
 }
 
 void route_recipients(const struct qmgr *q, const struct router *router, struct message *m,

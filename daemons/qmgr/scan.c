@@ -126,18 +126,16 @@ static bool step(struct qmgr *q, struct scan *s)
 	return false;
 }
 
-static bool has_room(const struct qmgr *q)
+bool scan_has_room(const struct qmgr *q)
 {
-	size_t loading = map_count(q->loading);
-
-	return loading < MAX_LOADING &&
-	       map_count(q->active) + loading < (size_t)q->conf.qmgr_message_active_limit;
+	return map_count(q->active) + map_count(q->loading) + q->n_routing <
+	       (size_t)q->conf.qmgr_message_active_limit;
 }
 
 void scan_pump(struct qmgr *q)
 {
 	/* New mail and old mail take turns, so that neither waits for the end of the other. */
-	while (has_room(q)) {
+	while (scan_has_room(q) && map_count(q->loading) < MAX_LOADING) {
 		struct scan *one = q->deferred_turn ? &q->deferred : &q->incoming;
 		struct scan *two = q->deferred_turn ? &q->incoming : &q->deferred;
 

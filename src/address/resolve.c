@@ -231,6 +231,14 @@ void resolve_now(const struct router *r, struct str sender, struct str recipient
 		route_by_tables(&rt);
 }
 
+bool router_resolve_cached(const struct router *r, struct str sender, struct str recipient,
+	struct arena *a, struct resolve_reply *ret)
+{
+	if (r->sender_relayhost.n == 0 && r->sender_transport.n == 0)
+		sender = STR_EMPTY;
+	return r->cache != NULL && resolve_cache_get(r->cache, sender, recipient, a, ret);
+}
+
 void router_resolve(const struct router *r, struct str sender, struct str recipient,
 	struct arena *a, struct resolve_reply *ret)
 {

@@ -46,6 +46,11 @@ struct router;
 /** Open tables and lists; failing ones become temporary errors at lookup. */
 _must_use_ int router_new(const struct router_settings *s, struct router **ret, struct why *why);
 void router_free(struct router *r);
+/**
+ * True when no table or list can keep a lookup waiting for another process or a host; lists in files are
+ * not looked into and count as slow.
+ */
+bool router_is_quick(const struct router *r);
 /** Name of a table that has changed since, or NULL. */
 const char *router_changed(const struct router *r);
 
@@ -101,6 +106,9 @@ struct resolve_reply {
  */
 void router_resolve(const struct router *r, struct str sender, struct str recipient,
 	struct arena *a, struct resolve_reply *ret);
+/** A result that was kept: true with it in *ret; never blocks on a table. */
+_must_use_ bool router_resolve_cached(const struct router *r, struct str sender,
+	struct str recipient, struct arena *a, struct resolve_reply *ret);
 /**
  * As router_resolve, for a recipient as a client gave it: it is brought into standard form first
  * (local context), as it will be when the message is stored.

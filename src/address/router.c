@@ -29,6 +29,56 @@ static bool has_word(const char *list, struct str word)
 	return has;
 }
 
+static bool is_quick_type(struct str type)
+{
+	static const char *const quick[] = { "btree", "cdb", "cidr", "environ", "fail", "hash",
+		"inline", "internal", "lmdb", "pcre", "randmap", "regexp", "static", "texthash" };
+
+	for (size_t i = 0; i < ARRAY_LEN(quick); i++)
+		if (str_eq(type, str_of(quick[i])))
+			return true;
+	return false;
+}
+
+/* Words that are neither files nor tables are compared as they are. */
+static bool is_quick_list(const char *list)
+{
+	struct strv v = { .v = NULL };
+	bool quick = true;
+
+	strv_split(&v, str_of(list), ", \t\r\n");
+	for (size_t i = 0; i < v.n; i++) {
+		struct str word = str_of(v.v[i]);
+		ptrdiff_t colon;
+
+		while (str_starts(word, STR("!")))
+			word = str_skip(word, 1);
+		colon = str_chr(word, ':');
+		if (str_starts(word, STR("/")) ||
+			(colon >= 0 && !is_quick_type(str_head(word, (size_t)colon))))
+			quick = false;
+	}
+	strv_done(&v);
+	return quick;
+}
+
+static bool is_quick(const struct router_settings *s)
+{
+	const char *const lists[] = { s->mydestination, s->virtual_alias_domains,
+		s->virtual_mailbox_domains, s->relay_domains, s->transport_maps, s->relocated_maps,
+		s->sender_dependent_relayhost_maps, s->sender_dependent_default_transport_maps };
+
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		if (!is_quick_list(lists[i]))
+			return false;
+	return true;
+}
+
+bool router_is_quick(const struct router *r)
+{
+	return r->quick;
+}
+
 static int open_tables(struct router *r, struct why *why)
 {
 	const struct router_settings *s = &r->s;
@@ -63,6 +113,7 @@ int router_new(const struct router_settings *s, struct router **ret, struct why 
 	r->relay_domains = domain_list(s, "relay_domains", s->relay_domains);
 	r->transport_parents = has_word(s->parent_domain_matches_subdomains, STR("transport_maps"));
 	r->cache = resolve_cache_new(s->cache_size);
+	r->quick = is_quick(s);
 	e = open_tables(r, why);
 	if (e < 0) {
 		router_free(r);

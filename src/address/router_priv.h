@@ -16,6 +16,7 @@ struct router {
 	struct tables transport, relocated, sender_relayhost, sender_transport;
 	bool transport_parents; /* transport_maps in parent_domain_matches_subdomains */
 	struct resolve_cache *cache;
+	bool quick; /* see router_is_quick() */
 };
 
 /** The address in "[1.2.3.4]" or "[IPv6:::1]": true with it in *ret. */

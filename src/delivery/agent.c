@@ -33,6 +33,20 @@ static int get_options(struct attr_list *l, int *ret)
 	return e == -ENOENT ? attr_int(l, "smtputf8", ret) : e;
 }
 
+/* Where a young message lies: absent from all requests but those of our qmgr. */
+static int get_place(struct attr_list *l, struct delivery_request *r)
+{
+	struct str text;
+	int e = attr_str(l, "journal", &text);
+
+	if (e == -ENOENT)
+		return 0;
+	if (e == 0)
+		e = journal_place_parse(text, &r->place);
+	r->young = e == 0;
+	return e;
+}
+
 static int get_head(struct attr_list *l, struct arena *a, struct delivery_request *r)
 {
 	struct str stats;
@@ -88,6 +102,8 @@ static int get_origin(struct attr_list *l, struct delivery_request *r, int *ret_
 
 	for (size_t i = 0; e == 0 && i < ARRAY_LEN(v); i++)
 		e = attr_str(l, v[i].name, v[i].value);
+	if (e == 0)
+		e = get_place(l, r);
 	return e == 0 ? attr_int(l, "recipient_count", ret_count) : e;
 }
 
@@ -129,8 +145,7 @@ static int parse(struct stream *s, struct arena *a, struct delivery_request *r)
 	return e == 0 ? 0 : -EBADMSG;
 }
 
-static int open_message(const struct queue_settings *qs, struct delivery_request *r,
-	struct why *why)
+static int open_file(const struct queue_settings *qs, struct delivery_request *r, struct why *why)
 {
 	struct queue_message *m = NULL;
 	int e = queue_message_open(qs, r->queue_name, r->queue_id, true, &m, why);
@@ -144,6 +159,15 @@ static int open_message(const struct queue_settings *qs, struct delivery_request
 	}
 	r->msg = m;
 	return 0;
+}
+
+static int open_message(const struct queue_settings *qs, struct delivery_request *r,
+	struct why *why)
+{
+	int e = r->young ? queue_message_open_place(&r->place, true, &r->msg, why) : -ESTALE;
+
+	/* It has left the journal, or the segment is gone with all that was in it. */
+	return e == -ESTALE || e == -ENOENT ? open_file(qs, r, why) : e;
 }
 
 int request_read(struct stream *s, const struct queue_settings *qs, struct arena *a,

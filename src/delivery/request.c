@@ -70,6 +70,16 @@ static int put_origin(struct buf *b, const struct delivery_request *r)
 	return e;
 }
 
+static int put_place(struct buf *b, const struct delivery_request *r)
+{
+	_cleanup_buf_ struct buf place = BUF(BUF_SMALL);
+
+	if (!r->young)
+		return 0;
+	journal_place_put(&place, &r->place);
+	return attr_put_str(b, ATTR_NUL, "journal", buf_str(&place));
+}
+
 int request_encode(struct buf *b, const struct delivery_request *r)
 {
 	size_t start = b->len;
@@ -77,6 +87,8 @@ int request_encode(struct buf *b, const struct delivery_request *r)
 
 	if (e == 0)
 		e = put_origin(b, r);
+	if (e == 0)
+		e = put_place(b, r);
 	if (e == 0)
 		e = attr_put_int(b, ATTR_NUL, "recipient_count", (int)r->n_rcpt);
 	if (e == 0)

@@ -4,6 +4,9 @@
  *
  * A request names a queue file and recipients; the answer tells whether some must be tried again and,
  * when the whole destination should be avoided, why. Source: the documented internal protocol.
+ *
+ * One attribute is ours: "journal", the place of a message that is no file yet. Only agents that are known
+ * to be ours get it (they alone greet again after an answer).
  */
 #pragma once
 
@@ -65,6 +68,8 @@ struct delivery_request {
 	struct str log_ident, rewrite_context;
 	struct recipient *rcpt;
 	size_t n_rcpt;
+	bool young; /* the message lies in the journal, at `place` */
+	struct journal_place place;
 	struct queue_message *msg; /* open and share-locked while the agent works */
 	struct dsn hop_status;     /* agent sets it when the whole destination failed */
 };
@@ -84,7 +89,8 @@ _must_use_ int request_result_parse(struct attr_list *l, struct arena *a,
 	struct request_result *ret);
 
 /**
- * Agent's side: read a request and open and lock (shared) its queue file.
+ * Agent's side: read a request and open and lock (shared) its queue file, or its image in the journal;
+ * what has left the journal since the request was sent is a file.
  *
  * The greeting must have been sent. Accepts `sendopts` (3.10 and later) and `smtputf8` (before).
  * @param qs    which queues are hashed; NULL: none

@@ -34,6 +34,8 @@
 #include "queue/dir.h"
 
 #define QUEUE_JOURNAL "journal"
+/** What the reader is triggered with: unlike W it asks for no scan of incoming/. */
+#define JOURNAL_WAKE "J"
 /** Ids at and above this "inode" are of the journal, not of a file. */
 #define JOURNAL_INODE_BASE ((uint64_t)1 << 36)
 /** Most segments. */

@@ -68,7 +68,7 @@ struct journal_writer *journal_writer_new(const struct journal_settings *s)
 
 	w->s = *s;
 	if (s->wake_path != NULL)
-		w->bell = ipc_bell_new(s->wake_path, STR("W"), WAKE_TIMEOUT);
+		w->bell = ipc_bell_new(s->wake_path, STR(JOURNAL_WAKE), WAKE_TIMEOUT);
 	check(pthread_mutex_init(&w->lock, NULL) == 0);
 	w->seg = JOURNAL_NO_SEGMENT;
 	w->last = &w->first;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Segments of the journal made by hand (src/queue/journal_priv.h), for tests of what reads them."""
+"""Segments of the journal made by hand (src/queue/journal_priv.h), for tests of what reads them; and reading them."""
 
 import os
 import shutil
@@ -86,3 +86,30 @@ def flip(mta, at, number=0):
     data = bytearray(path.read_bytes())
     data[at] ^= 0x10
     path.write_bytes(data)
+
+
+HEAD = struct.Struct("<QII24sqIIIB3x")
+
+
+def records(mta):
+    """(id, state, image) of every record of the present life of each segment; state is L, R or S."""
+    out = []
+    for path in sorted((mta.queue / "journal").glob("[0-9]*")):
+        data = path.read_bytes()
+        if data[:7] != b"PRJRNL1":
+            continue
+        generation, tag = struct.unpack_from("<I", data, 16)[0], struct.unpack_from("<Q", data, 32)[0]
+        at = 4096
+        while at + HEAD.size <= len(data):
+            t, g, length, ident, _, _, _, _, state = HEAD.unpack_from(data, at)
+            if (t, g) == (tag, generation):
+                out.append((ident.rstrip(b"\0").decode(), chr(state), data[at + 64:at + 64 + length]))
+                at += 64 + (length + 63) // 64 * 64
+            else:
+                at += 64
+    return out
+
+
+def live(mta):
+    """Ids of messages that only the journal holds."""
+    return [ident for ident, state, _ in records(mta) if state not in "RS"]
