@@ -128,6 +128,11 @@ struct delivery {
 struct session *session_open(struct delivery *d, const struct dns_host *h,
 	const struct smtp_destination *to);
 /**
+ * The same over a stream that is connected already, and that the session owns from now on.
+ */
+struct session *session_begin(struct delivery *d, const struct dns_host *h,
+	const struct smtp_destination *to, struct stream *stream);
+/**
  * Read one reply into s->reply.
  *
  * @return 0; -ETIMEDOUT; other negative errno: connection lost

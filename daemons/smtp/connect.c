@@ -38,7 +38,7 @@ void session_free(struct session *s)
 	free(s);
 }
 
-static struct session *session_new(int fd, const struct dns_host *h,
+static struct session *session_new(struct stream *stream, const struct dns_host *h,
 	const struct smtp_destination *to)
 {
 	struct session *s = mem_new(struct session);
@@ -46,7 +46,7 @@ static struct session *session_new(int fd, const struct dns_host *h,
 	char text[NET_ADDR_TEXT];
 
 	net_addr_text(&h->addr, text);
-	s->s = fd < 0 ? NULL : stream_new(fd);
+	s->s = stream;
 	s->addr = h->addr;
 	s->best = h->best;
 	s->owed = 2; /* the lines of a greeting may come one by one, too */
@@ -488,20 +488,11 @@ static bool greet(struct delivery *d, struct session *s)
 	return ok;
 }
 
-struct session *session_open(struct delivery *d, const struct dns_host *h,
-	const struct smtp_destination *to)
+struct session *session_begin(struct delivery *d, const struct dns_host *h,
+	const struct smtp_destination *to, struct stream *stream)
 {
-	struct session *s = session_new(-1, h, to);
-	int fd = do_connect(d, h, to);
+	struct session *s = session_new(stream, h, to);
 
-	d->relay = STR("none");
-	d->reuse_count = 0;
-	if (fd < 0) {
-		connect_failed(d, s, fd);
-		session_free(s);
-		return NULL;
-	}
-	s->s = stream_new(fd);
 	s->expires = clock_deadline(d->c->p.connection_reuse_time_limit);
 	d->relay = arena_str(d->a, str_of(s->where_port));
 	if (greet(d, s))
@@ -511,6 +502,22 @@ struct session *session_open(struct delivery *d, const struct dns_host *h,
 	if (!s->broken)
 		session_quit(d, s);
 	notice_send(d->c, s);
+	session_free(s);
+	return NULL;
+}
+
+struct session *session_open(struct delivery *d, const struct dns_host *h,
+	const struct smtp_destination *to)
+{
+	int fd = do_connect(d, h, to);
+	struct session *s;
+
+	d->relay = STR("none");
+	d->reuse_count = 0;
+	if (fd >= 0)
+		return session_begin(d, h, to, stream_new(fd));
+	s = session_new(NULL, h, to);
+	connect_failed(d, s, fd);
 	session_free(s);
 	return NULL;
 }
