@@ -13,8 +13,8 @@
 #include "base/num.h"
 
 #define DNS_PORT 53
-/* A changed file is used within a minute. */
-#define CHECK_INTERVAL (30 * USEC_PER_SEC)
+/* A changed file is used within seconds. */
+#define CHECK_INTERVAL (5 * USEC_PER_SEC)
 
 static struct dns_config *config_new(void)
 {

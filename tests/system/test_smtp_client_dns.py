@@ -10,7 +10,7 @@ import re
 import pytest
 
 from agent import Agent, Sink
-from instance import DebianPostfix, free_port, loopback_address
+from instance import DebianPostfix, free_port, loopback_address, wait_until
 from peers import NameServer
 
 pytestmark = [pytest.mark.root,
@@ -204,3 +204,19 @@ def test_next_exchanger(server, pairs, first, limits):
     conf = {"": {}, "one_session": {"smtp_mx_session_limit": "1"}, "one_address": {"smtp_mx_address_limit": "1"}}[limits]
     for second in ({}, {"MAIL": "451 y"}, {"GREETING": "421 y"}, {"DATA": None}):
         same(server, pairs(**conf), "two.test", FIRST[first], second, to=("a@y.test", "b@y.test", "c@y.test"))
+
+
+@pytest.mark.parametrize("args", [(), ("-c",)], ids=["plain", "jail"])
+def test_resolver_changes(server, args):
+    """A new name server in /etc/resolv.conf, or in the jail's copy, is used by a process that runs (threats D7)."""
+    other = NameServer({("moved.test", "A"): [f"{NET}.1"]}, loopback_address(), port=53)
+    a = Agent("smtp", "postroad", {"inet_protocols": "ipv4"}, args=args, resolver=server.address)
+    try:
+        assert "Host not found" in a.deliver(["a@y.test"], "moved.test:1").log[-1]
+        place = a.queue / "etc" if args else a.dir
+        place.mkdir(exist_ok=True)
+        (place / "resolv.conf").write_text(f"nameserver {other.address}\noptions timeout:1 attempts:1\n")
+        wait_until(lambda: "connect to moved.test" in a.deliver(["a@y.test"], "moved.test:1").log[0], "the new server is asked", 30)
+    finally:
+        a.destroy()
+        other.close()
