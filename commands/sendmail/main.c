@@ -26,6 +26,7 @@ static const struct conf_var vars[] = {
 	CV_STR(C, command_directory),
 	CV_STR(C, daemon_directory),
 	CV_STR(C, alias_database),
+	CV_STR(C, debugger_command),
 	CV_STR(C, authorized_submit_users),
 	CV_STR(C, default_verp_delimiters),
 	CV_STR(C, verp_delimiter_filter),
@@ -130,6 +131,8 @@ int main(int argc, char **argv)
 		log_set_verbose(o.verbose > 1 ? o.verbose - 1 : 1);
 	if (conf_fill(conf, vars, &the_conf, &why) < 0)
 		log_fatal("%s", why.text);
+	if (getenv("MAIL_DEBUG") != NULL)
+		derive_debug(the_conf.debugger_command);
 	options_check(&o, &the_conf);
 	check_settings(&o);
 	if (o.mode != MODE_ENQUEUE && o.mode != MODE_VERIFY)

@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "log/log.h"
@@ -308,7 +309,9 @@ static bool is_bare(const char *arg, char letter)
 void options_parse(int argc, char **argv, const char *program, struct sendmail_options *ret)
 {
 	static char none[] = "";
-	struct sendmail_options o = { .dot_ends = true };
+	/* MAIL_VERBOSE counts as one -v. */
+	struct sendmail_options o = { .dot_ends = true,
+		.verbose = getenv("MAIL_VERBOSE") != NULL ? 1 : 0 };
 
 	mode_of_name(&o, program);
 	for (;;) {

@@ -25,6 +25,7 @@ struct sendmail_conf {
 	const char *command_directory;
 	const char *daemon_directory;
 	const char *alias_database;
+	const char *debugger_command;
 	const char *authorized_submit_users;
 	const char *default_verp_delimiters;
 	const char *verp_delimiter_filter;

@@ -28,7 +28,9 @@ static const struct table_settings the_tables = {
 	.queue_directory = "/",
 };
 static struct submit_conf *the_confs[4];
-static char the_dir[] = "/tmp/fuzz_submit.XXXXXX";
+/* In memory where that is possible: files are synced. */
+static char the_dirs[][32] = { "/dev/shm/fuzz_submit.XXXXXX", "/tmp/fuzz_submit.XXXXXX" };
+static const char *the_dir;
 
 static void remove_dir(void)
 {
@@ -49,7 +51,9 @@ static const struct submit_conf *conf(unsigned which)
 	};
 
 	if (the_confs[0] == NULL) {
-		check(mkdtemp(the_dir) != NULL && chdir(the_dir) == 0 && atexit(remove_dir) == 0);
+		for (size_t i = 0; i < ARRAY_LEN(the_dirs) && the_dir == NULL; i++)
+			the_dir = mkdtemp(the_dirs[i]);
+		check(the_dir != NULL && chdir(the_dir) == 0 && atexit(remove_dir) == 0);
 		check(mkdir("maildrop", 0700) == 0);
 		for (unsigned i = 0; i < ARRAY_LEN(the_confs); i++) {
 			s.message_size_limit = (i & 1) != 0 ? SIZE_MAX_ : 0;

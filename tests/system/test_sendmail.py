@@ -347,6 +347,28 @@ def test_settings(place, setting):
         same(place, *args, text=b"x: y\n\n" + b"z" * 250 + b"\n")
 
 
+def test_debug(place):
+    """MAIL_DEBUG, whatever its value, runs debugger_command before anything is done."""
+    for command in ("echo debugger of $process_name", "exit 3", ""):
+        place.configure(debugger_command=command)
+        for value in ("1", ""):
+            ours, debian = both(place, "r@x", text=MAIL, env={"MAIL_DEBUG": value})
+            for r in (ours, debian):  # 3.7 says what it runs twice, and with its path
+                r["err"] = sorted(set(r["err"].splitlines()))
+                r["called"] = r["records"] = None if r["status"] else r["records"]
+            assert ours == debian, command
+
+
+def test_verbose(place):
+    """MAIL_VERBOSE counts as one -v: a report; two: more words."""
+    env = {"MAIL_VERBOSE": ""}
+    for kw, args in ((dict(env=env), []), (dict(env=env), ["-v"]), ({}, ["-v", "-v"]), ({}, ["-vvv"]), ({}, ["-vv", "-bv"])):
+        ours, debian = both(place, *args, "r@x", text=MAIL, **kw)
+        for r in (ours, debian):
+            r["err"] = ""
+        assert ours == debian, (kw, args)
+
+
 def test_config_directory(place):
     for args in (["-C", str(place.path / "etc")], ["-C", str(place.path / "etc/main.cf")],
                  ["-C", "etc"], ["-C", "etc/main.cf"], ["-C", str(place.path / "nothing")]):

@@ -3,6 +3,7 @@
 
 import os
 import pwd
+import re
 import signal
 import subprocess
 
@@ -180,6 +181,110 @@ def test_bounced_by_cleanup(mta):
     r = stored(m)
     assert "S " in r and "R s@x.test" in r and "N X-Bad: 1" in r
     wait_until(lambda: os.listdir(m.queue / "maildrop") == [], "the file is removed")
+
+
+def test_hundred_thousand_recipients(mta):
+    """On the command line and in the header: none is left out, and what is over a limit is refused."""
+    n = 100000
+    m = mta({"message_size_limit": "50000000"}, master=MASTER)
+    names = [f"u{i}" for i in range(n)]
+
+    def count():
+        wait_until(lambda: m.queue_ids("incoming"), f"a message\n{m.log()}", 120)
+        (qid,) = m.queue_ids("incoming")
+        p = m.queue / "incoming" / qid
+        data = p.read_bytes()
+        p.unlink()
+        return sum(data.count(b"R%c%s@test.example" % (len(x) + 13, x.encode())) for x in ("u0", "u777", "u99999")), data.count(b"@test.exampleR")
+    p = subprocess.run([m.commands / "sendmail", "-i", *names], env={"MAIL_CONFIG": str(m.config)}, input=b"x\n", timeout=120,
+                       capture_output=True)
+    assert (p.returncode, p.stderr) == (0, b"")
+    assert count()[0] == 3
+    header = "".join("To: " + ", ".join(names[i:i + 1000]) + "\n" for i in range(0, n, 1000))
+    m.run("sendmail", "-C", m.config, "-t", input=header + "\nx\n", deadline=120)
+    assert count()[0] == 3
+    # One header of more than header_size_limit: nobody is told that it went to all of them.
+    p = m.run("sendmail", "-C", m.config, "-t", input="To: " + ",\n ".join(names) + "\n\nx\n", check=False, deadline=120)
+    assert p.returncode == 65 and "unable to extract recipients: message header length exceeds safety limit" in p.stderr
+    # The envelope counts for the size of the file.
+    m.setting(message_size_limit="100000")
+    p = m.run("sendmail", "-C", m.config, *names, input="x\n", check=False, deadline=120)
+    assert p.returncode == 69 and "message file too big" in p.stderr
+    assert os.listdir(m.queue / "maildrop") == []
+
+
+def test_other_modes(mta):
+    """What sendmail hands on to other commands, for real."""
+    m = mta({"alias_database": ""}, master=MASTER + "showq unix n - n - - showq\n", start=False)
+    aliases = m.dir / "aliases"
+    aliases.write_text("postmaster: root\nlist: a, b\n")
+    m.setting(alias_database=f"lmdb:{aliases}")
+    m.start()
+    for args in (("newaliases",), ("sendmail", "-bi"), ("sendmail", "-I")):
+        program, args = m.commands / args[0], args[1:]
+        p = subprocess.run([program, *args], env={"MAIL_CONFIG": str(m.config)}, capture_output=True, text=True, timeout=60) \
+            if program.exists() else m.run("sendmail", "-bi")
+        assert p.returncode == 0, p
+        assert aliases.with_name("aliases.lmdb").exists()
+        aliases.with_name("aliases.lmdb").unlink()
+    other = m.dir / "others"
+    other.write_text("x: y\n")
+    m.run("sendmail", "-bi", f"-oA{other}")
+    assert other.with_name("others.lmdb").exists() and not aliases.with_name("aliases.lmdb").exists()
+    assert m.run("sendmail", "-bp").stdout == "Mail queue is empty\n"
+    m.sendmail("-f", "s@x.test", "a")
+    wait_until(lambda: m.queue_ids("incoming"), "a message")
+    out = m.run("sendmail", "-bp").stdout
+    assert m.queue_ids("incoming")[0] in out and "s@x.test" in out and "a@test.example" in out
+    p = m.run("sendmail", "-q", check=False)
+    assert p.returncode == 69 and "Cannot flush mail queue - mail system is down" in p.stderr
+
+
+@pytest.mark.root
+def test_reports(either):
+    """-bv tells how mail would be delivered, -v how it was: the same notice to the sender, and nothing else delivered."""
+    m = either({"default_transport": "discard:thrown", "relay_transport": "discard:thrown"})
+    p = m.sendmail("-bv", "-f", "report@x.test", "a@nowhere.test", "b@nowhere.test", text="")
+    assert p.stdout == "Mail Delivery Status Report will be mailed to <report@x.test>.\n"
+    m.wait_log(r"to=<a@nowhere.test>, .*status=deliverable \(thrown\)")
+    m.wait_log(r"to=<b@nowhere.test>, .*status=deliverable \(thrown\)")
+    m.wait_log("sender delivery status notification")
+    m.wait_log(r"to=<report@x.test>, .*status=sent \(thrown\)")
+    assert "status=sent" not in "".join(x for _, x in m.events() if "nowhere.test" in x)
+    m.sendmail("-v", "-f", "report@x.test", "c@nowhere.test")
+    m.wait_log(r"to=<c@nowhere.test>, .*status=sent \(thrown\)")
+    m.wait_log("sender delivery status notification", count=2)
+    m.wait_log(r"to=<report@x.test>, .*status=sent \(thrown\)", count=2)
+    m.wait_empty()
+
+
+DIALOGUES = [
+    "EHLO foo\r\nMAIL FROM:<a@b.c> BODY=8BITMIME\r\nRCPT TO:<x> NOTIFY=NEVER\r\nDATA\r\nSubject: a\r\n\r\n.b\r\n..c\r\n.\r\nQUIT\r\n",
+    "HELO x\r\nRCPT TO:<x>\r\nMAIL FROM:<>\r\nRCPT TO:<nouser@nowhere.invalid>\r\nRSET\r\nVRFY root\r\nNOOP\r\n"
+    "STARTTLS\r\nAUTH PLAIN x\r\nXCLIENT NAME=x\r\nFOO\r\nMAIL FROM:<a b>\r\nQUIT\r\n",
+    "MAIL FROM:<a@b>\nRCPT TO:<c@d>\nDATA\nx: y\n\nbody\n.\nquit\n", "EHLO foo\r\n", "",
+    "HELO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nSubject: t\r\n\r\nhalf",
+    "HELO x\r\nMAIL FROM:<a@b>\r\nDATA\r\nQUIT\r\n",
+    "HELO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n" + "Received: x\r\n" * 60 + "\r\nb\r\n.\r\nQUIT\r\n",
+]
+
+
+@pytest.mark.root
+def test_stand_alone_dialogues(mta, debian):
+    """The same replies as Debian's, run by root, by mail_owner and by somebody else; nothing half is kept."""
+    master = MASTER + "bounce unix - - n - 0 bounce\n"
+    systems = [mta({}, master=master), debian({}, master=master)]
+    for user in ("root", "postfix"):
+        for dialogue in DIALOGUES:
+            got = []
+            for m in systems:
+                p = subprocess.run(["setpriv", "--reuid", user, "--regid", user, "--clear-groups", m.commands / "sendmail", "-bs"],
+                                   env={"MAIL_CONFIG": str(m.config)}, input=dialogue.encode(), capture_output=True, timeout=30)
+                out = re.sub(r"queued as \w+", "queued as QID", p.stdout.decode())
+                got.append((p.returncode, re.sub(r"\bE?SMTP Postroad\b|\bESMTP Postfix\b", "ESMTP", out)))
+            assert got[0] == got[1], (user, dialogue)
+    for m in systems:
+        wait_until(lambda: os.listdir(m.queue / "maildrop") == [], f"the maildrop is empty\n{m.log()}")
 
 
 def test_stand_alone_smtp(m):
