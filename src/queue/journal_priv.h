@@ -158,7 +158,8 @@ struct journal_page {
 	_Atomic uint32_t next_generation;
 	_Atomic uint32_t wanted; /* writers lack segments */
 	_Atomic uint64_t news;   /* grows with each commit */
-	char room[4096 - 32];
+	_Atomic uint32_t used;   /* segments from here on were never claimed */
+	char room[4096 - 36];
 	struct journal_slot slot[JOURNAL_SEGMENTS];
 };
 
@@ -201,7 +202,7 @@ bool journal_state_is_stale(const struct journal_state *st);
 _must_use_ int journal_state_lock_reader(const struct journal_state *st);
 /** True when a reader has announced itself; `look` asks the kernel whether it lives. */
 bool journal_state_has_reader(const struct journal_state *st, bool look);
-/** Wait for the right to claim segments: 0 or negative errno. */
+/** Wait, not for ever, for the right to claim segments: 0; -EBUSY; other negative errno. */
 _must_use_ int journal_state_lock_claim(const struct journal_state *st);
 /** End that. */
 void journal_state_unlock_claim(const struct journal_state *st);

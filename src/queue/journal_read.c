@@ -172,16 +172,17 @@ static int next_of(struct journal_reader *r, uint32_t i, struct journal_entry *r
 static int look(struct journal_reader *r, struct journal_entry *ret)
 {
 	uint64_t news = atomic_load(&r->state->page->news);
+	uint32_t used = MIN(atomic_load(&r->state->page->used), (uint32_t)JOURNAL_SEGMENTS);
 
 	if (r->is_quiet && news == r->seen)
 		return 0;
 	r->is_quiet = false;
-	for (uint32_t n = 0; n < JOURNAL_SEGMENTS; n++) {
-		uint32_t i = (r->turn + n) % JOURNAL_SEGMENTS;
+	for (uint32_t n = 0; n < used; n++) {
+		uint32_t i = (r->turn + n) % used;
 		int e = next_of(r, i, ret);
 
 		if (e != 0) {
-			r->turn = (i + 1) % JOURNAL_SEGMENTS;
+			r->turn = (i + 1) % used;
 			return e;
 		}
 	}

@@ -33,6 +33,7 @@ struct replay {
 	uint64_t suspect; /* where the last damage lies that may be a torn end */
 	size_t suspects;
 	uint32_t highest; /* generation */
+	uint32_t used;
 	bool wrote;
 	bool has_writers;
 	bool has_locks; /* somebody delivers from images of this segment */
@@ -307,6 +308,7 @@ static int replay_open(struct replay *p)
 	int r;
 
 	p->report->segments++;
+	p->used = p->seg.number + 1;
 	p->highest = MAX(p->highest, p->seg.generation);
 	p->has_writers = p->has_writers || at_work;
 	/* A writer that knows another page writes no more. */
@@ -398,6 +400,7 @@ int journal_replay_locked(const struct journal_settings *s, struct journal_state
 		r = replay_segment(&p, i);
 	if (r == 0) {
 		atomic_store(&st->page->wanted, 0);
+		atomic_store(&st->page->used, p.used);
 		atomic_store(&st->page->next_generation, next_generation(&p));
 	}
 	free(p.offsets);

@@ -22,6 +22,8 @@
 #define READER_BYTE 0
 #define CLAIM_BYTE  1
 
+#define CLAIM_TIMEOUT (5 * USEC_PER_SEC)
+
 /* Generations follow the clock at this pace when segments last longer. */
 #define GENERATION_SECONDS 4
 #define GENERATION_EPOCH   1735689600 /* 2025 */
@@ -136,7 +138,17 @@ bool journal_state_has_reader(const struct journal_state *st, bool look)
 
 int journal_state_lock_claim(const struct journal_state *st)
 {
-	return lock_byte(st, F_OFD_SETLKW, F_WRLCK, CLAIM_BYTE);
+	const usec_t deadline = clock_deadline(CLAIM_TIMEOUT);
+	const struct timespec pause = { .tv_nsec = 2 * 1000 * 1000L };
+	int r;
+
+	/* Who holds it may have been stopped: mail goes to files meanwhile. */
+	while ((r = lock_byte(st, F_OFD_SETLK, F_WRLCK, CLAIM_BYTE)) == -EAGAIN || r == -EACCES) {
+		if (clock_now() >= deadline)
+			return -EBUSY;
+		(void)nanosleep(&pause, NULL);
+	}
+	return r;
 }
 
 void journal_state_unlock_claim(const struct journal_state *st)

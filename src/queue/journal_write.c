@@ -152,6 +152,8 @@ static int claim_slot(struct journal_writer *w, uint32_t i)
 		return -EBUSY;
 	if (r < 0 && r != -EIO)
 		return r;
+	if (atomic_load(&page->used) <= i)
+		atomic_store(&page->used, i + 1);
 	atomic_store(&slot->committed, JOURNAL_DATA);
 	atomic_store(&slot->owner,
 		journal_owner(generation, r == 0 ? JOURNAL_OPEN : JOURNAL_FAILED));

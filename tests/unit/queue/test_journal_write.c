@@ -36,8 +36,23 @@ ssize_t pwritev(int fd, const struct iovec *v, int n, off_t offset)
 	return (ssize_t)syscall(SYS_pwritev, fd, v, n > 2 ? 2 : n, offset, 0);
 }
 
+/* A clock that stands still at a second, and goes back when it is told to. */
+static int64_t the_clock;
+
+int gettimeofday(struct timeval *tv, void *zone)
+{
+	struct timespec now;
+
+	(void)zone;
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	tv->tv_sec = the_clock != 0 ? the_clock : now.tv_sec;
+	tv->tv_usec = the_clock != 0 ? 999990 : now.tv_nsec / 1000;
+	return 0;
+}
+
 static int setup(void **state)
 {
+	the_clock = 0;
 	the_sync_error = 0;
 	the_sync_countdown = 0;
 	the_write_error = 0;
@@ -67,6 +82,60 @@ static void test_needs_reader(void **state)
 	journal_writer_free(w);
 	journal_writer_free(NULL);
 	assert_int_equal(rig_notes, 0);
+}
+
+/* Wherever the clock stands or goes, an id does not come again, also not from the next process. */
+static void test_clock(void **state)
+{
+	static char seen[400][32];
+	struct journal_reader *r = rig_reader(NULL);
+	size_t n = 0;
+
+	(void)state;
+	for (unsigned process = 0; process < 4; process++) {
+		struct journal_writer *w = journal_writer_new(&rig_settings);
+
+		the_clock = 1795247613 - (int64_t)(process / 2) * 3600;
+		for (unsigned i = 0; i < 100; i++) {
+			struct queue_file f;
+
+			the_clock -= i == 50;
+			assert_int_equal(journal_reserve(w, &f), 0);
+			(void)snprintf(seen[n++], sizeof(seen[0]), "%s", f.id);
+		}
+		journal_writer_free(w);
+		journal_recycle(r);
+	}
+	qsort(seen, n, sizeof(seen[0]), (int (*)(const void *, const void *))strcmp);
+	for (size_t i = 1; i < n; i++)
+		if (strcmp(seen[i - 1], seen[i]) == 0)
+			fail_msg("%s twice", seen[i]);
+	journal_reader_close(r);
+}
+
+/* The header of a new segment cannot be flushed: no message was there yet, files do. */
+static void test_claim_fails(void **state)
+{
+	struct journal_writer *w = journal_writer_new(&rig_settings);
+	struct journal_reader *r = rig_reader(NULL);
+	struct queue_file f;
+
+	(void)state;
+	the_sync_error = EIO;
+	the_sync_countdown = 1; /* behind the growing */
+	assert_int_equal(journal_reserve(w, &f), -EAGAIN);
+	assert_non_null(strstr(rig_note, "messages are written to files"));
+	assert_int_equal(journal_reserve(w, &f), -EAGAIN);
+	assert_int_equal(rig_notes, 1);
+	journal_writer_free(w);
+	/* Another process takes another segment; the one that failed is removed. */
+	w = journal_writer_new(&rig_settings);
+	assert_int_equal(rig_write(w, "a@b", 500, NULL), 0);
+	assert_int_equal(access("journal/0001", F_OK), 0);
+	journal_recycle(r);
+	assert_int_equal(access("journal/0000", F_OK), -1);
+	journal_reader_close(r);
+	journal_writer_free(w);
 }
 
 static void test_ids(void **state)
@@ -348,6 +417,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_needs_reader, setup, spool_teardown),
+		cmocka_unit_test_setup_teardown(test_clock, setup, spool_teardown),
+		cmocka_unit_test_setup_teardown(test_claim_fails, setup, spool_teardown),
 		cmocka_unit_test_setup_teardown(test_ids, setup, spool_teardown),
 		cmocka_unit_test_setup_teardown(test_short_ids_run_out, setup, spool_teardown),
 		cmocka_unit_test_setup_teardown(test_crowd, setup, spool_teardown),
