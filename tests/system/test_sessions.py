@@ -92,7 +92,7 @@ def refuse(m, count):
 def test_idle_sessions(mta):
     """Idle sessions are cheap; clients past their share are refused with words, and the others not disturbed."""
     m = mta({"default_process_limit": SESSIONS + 200, "smtpd_client_connection_count_limit": PER_CLIENT, "smtpd_peername_lookup": "no",
-             "smtpd_client_event_limit_exceptions": ""})
+             "smtpd_client_event_limit_exceptions": "", "service_throttle_time": "1s"})
     socks = open_sessions(m, SESSIONS)
     held = memory(processes(m, "smtpd"))
     took = refuse(m, REFUSED)
