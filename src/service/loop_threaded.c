@@ -186,6 +186,9 @@ static void accept_one(struct pool *p, int listener)
 	}
 	submit(p, fd, &peer);
 	run->served++;
+	/* Said for each client, also for one that goes at once: master counts it as a use. */
+	if (p->slots == 1)
+		run_status(run, IPC_TAKEN);
 	if (uses > 0 && run->served >= uses)
 		run_end(run);
 }

@@ -137,6 +137,18 @@ static void load_conf(struct run *run, const char *program)
 	derive_process(run->ctx.conf, program, run->ctx.name);
 }
 
+/* -v: what the parameters of this process are. */
+static void show_conf(const struct conf *conf, const struct conf_var *vars)
+{
+	for (; vars != NULL && vars->name != NULL; vars++) {
+		_cleanup_buf_ struct buf text = BUF(BUF_SMALL);
+		struct why why;
+
+		if (conf_expand(conf, vars->name, &text, &why) == 0)
+			log_debug("%s = %s", vars->name, buf_cstr(&text));
+	}
+}
+
 static void fill_conf(struct run *run)
 {
 	struct why why;
@@ -151,6 +163,10 @@ static void fill_conf(struct run *run)
 	if (run->def->vars != NULL &&
 		conf_fill(run->ctx.conf, run->def->vars, run->def->conf_base, &why) < 0)
 		log_fatal("%s", why.text);
+	if (log_verbose() > 0) {
+		show_conf(run->ctx.conf, the_vars);
+		show_conf(run->ctx.conf, run->def->vars);
+	}
 	run->watchdog = run->conf.daemon_timeout;
 	if (watchdog != NULL && conf_time(run->ctx.conf, watchdog, &run->watchdog, &why) < 0)
 		log_fatal("%s", why.text);
@@ -360,9 +376,9 @@ void service_main(int argc, char **argv, const struct service *def)
 	run->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (run->end_fd < 0)
 		log_fatal("eventfd: %s", strerror(errno));
-	guard_descriptors(run);
 	if (run->opt.debugger)
 		derive_debug(run->conf.debugger_command);
+	guard_descriptors(run);
 	if (chdir(run->conf.queue_directory) < 0)
 		log_fatal("chdir(\"%s\"): %s", run->conf.queue_directory, strerror(errno));
 	if (def->kind == SERVICE_EVENT || def->kind == SERVICE_TRIGGER ||
