@@ -185,7 +185,7 @@ def test_mixed_listener(mta, debian):
                 os.dup2(f, n)
         return subprocess.Popen([str(system.daemons / "smtpd"), "-t", "inet", "-o", "smtpd_peername_lookup=no", "-o", "stress="],
                                 env={"MAIL_CONFIG": str(system.config), "GENERATION": "1"}, stdin=subprocess.DEVNULL,
-                                close_fds=False, preexec_fn=place)
+                                close_fds=False, preexec_fn=place, cwd=system.queue)
     try:
         procs = [start(s, p) for s, p in zip((m, other, m, other), status)]
         taken_after(60, listener, status)
