@@ -397,7 +397,9 @@ int smtpd_post_jail(struct service_ctx *ctx, struct why *why)
 		.max_busy = ANVIL_CALLS,
 	};
 
-	(void)why;
+	if (geteuid() == 0 && !ctx->stand_alone)
+		return why_set(why, -EPERM,
+			"the Postfix SMTP server must run with $mail_owner privileges");
 	/* An empty jail: the system's resolver would find nothing there, ours has read what it needs. */
 	if (access("/etc/resolv.conf", R_OK) < 0 && access("/etc/hosts", R_OK) < 0)
 		p->native_names = false;

@@ -11,6 +11,7 @@ import socket
 import struct
 import subprocess
 
+import instance
 import pytest
 from instance import DEADLINE, wait_until
 
@@ -163,6 +164,17 @@ def taken_after(count, listener, status):
 
 
 @pytest.mark.root
+def test_smtpd_is_never_root(either):
+    """The SMTP server of an entry with unprivileged = n refuses to work."""
+    master = instance.MASTER_CF.replace("{smtp} inet n - n", "{smtp} inet n n n")
+    m = either(master=master, start=False)
+    m.run("postfix", "-c", m.config, "start")
+    m.started = True
+    with socket.create_connection((m.address, m.smtp_port), DEADLINE) as s:
+        m.wait_log(r"smtpd\[\d+\]: fatal: the Postfix SMTP server must run with \$mail_owner privileges")
+
+
+@pytest.mark.root
 def test_mixed_listener(mta, debian):
     """Two processes wait for one listener, Debian's under its accept lock and ours without: each client is served."""
     m = places(debian(start=False))
@@ -183,7 +195,7 @@ def test_mixed_listener(mta, debian):
             fds = [fcntl.fcntl(f, fcntl.F_DUPFD, 50) for f in fds]
             for n, f in enumerate(fds, 3):
                 os.dup2(f, n)
-        return subprocess.Popen([str(system.daemons / "smtpd"), "-t", "inet", "-o", "smtpd_peername_lookup=no", "-o", "stress="],
+        return subprocess.Popen([str(system.daemons / "smtpd"), "-t", "inet", "-u", "-o", "smtpd_peername_lookup=no", "-o", "stress="],
                                 env={"MAIL_CONFIG": str(system.config), "GENERATION": "1"}, stdin=subprocess.DEVNULL,
                                 close_fds=False, preexec_fn=place, cwd=system.queue)
     try:
