@@ -116,6 +116,7 @@ DOMAINS = sorted({n for n, _ in ZONE if "." not in n or n == "both.mx"} - {*OWN,
 
 @pytest.mark.parametrize("domain", [*DOMAINS, "nosuch", "bücher"])
 def test_domain(server, pairs, domain):
+    """The matrix of answers (threats D1), null MX (D2), and the questions that are asked."""
     ours, debian = same(server, pairs(), f"{domain}.test", {}, {})
     assert ours[1] == debian[1]
 
@@ -128,6 +129,7 @@ def test_host_in_brackets(server, pairs, domain):
 @pytest.mark.parametrize("domain", OWN)
 @pytest.mark.parametrize("port", [25, 0])
 def test_loop(server, pairs, domain, port):
+    """Exchangers that are this host (threats D3)."""
     same(server, pairs(), f"{domain}.test", {}, {}, port=port)
 
 
@@ -172,6 +174,7 @@ VARIANTS = {
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_variant(server, pairs, workdir, name):
+    """Parameters, one by one. prefer6: IPv6 does not answer, IPv4 does, in one attempt (threats D8)."""
     conf, domains = VARIANTS[name]
     port = free_port(f"{NET}.1")
     (workdir / "filter").write_text("/ MX 10 / IGNORE\n/plain.* A / IGNORE\n/AAAA/ IGNORE\n")

@@ -24,6 +24,12 @@ PTR = ("1.0.0.127.in-addr.arpa", "PTR")
     ("forward fails", {PTR: ["c.example."], ("c.example", "A"): "SERVFAIL"}, "unknown", "450 4.7.25", "250"),
     ("numeric", {PTR: ["127.0.0.1."]}, "unknown", "450 4.7.25", "450 4.7.1"),
     ("nonsense", {PTR: ["a\\013b.example."]}, "unknown", "450 4.7.25", "450 4.7.1"),
+    ("lines", {PTR: ["a\\013\\010RSET.example."]}, "unknown", "450 4.7.25", "450 4.7.1"),
+    ("shell", {PTR: ["$(id)\\059x.example."]}, "unknown", "450 4.7.25", "450 4.7.1"),
+    ("null byte", {PTR: ["a\\000b.example."]}, "unknown", "450 4.7.25", "450 4.7.1"),
+    ("utf8", {PTR: ["\\195\\169.example."]}, "unknown", "450 4.7.25", "450 4.7.1"),
+    ("brackets", {PTR: ["a\\091192.0.2.1\\093.example."]}, "unknown", "450 4.7.25", "450 4.7.1"),
+    ("longest", {PTR: [".".join(["x" * 61] * 4) + ".ab."]}, "unknown", "450 4.7.25", "250"),
 ])
 def test_names(mta, nameserver, case, zone, name, client, reverse):
     """D10 among them: what stands in a PTR record is data."""
@@ -34,8 +40,22 @@ def test_names(mta, nameserver, case, zone, name, client, reverse):
     r = m.dialogue(["EHLO x", "MAIL FROM:<a@b>", "RCPT TO:<fwd@here.example>", "RCPT TO:<rev@here.example>", "QUIT"])
     assert r[3].startswith(client) and r[4].startswith(reverse), (case, r)
     m.wait_log(rf"connect from {re.escape(name)}\[127\.0\.0\.1\]$")
+    assert all(x.isprintable() for x in m.log().splitlines())
     if case in ("forged", "no address", "forward fails"):
         m.wait_log(r"warning: hostname c\.example does not resolve to address 127\.0\.0\.1")
+
+
+def test_dns_reply_filter(mta, nameserver, workdir):
+    """smtpd_dns_reply_filter: a record that it leaves out is not there for restrictions."""
+    (workdir / "filter").write_text("/^drop.* IN A /i IGNORE\n/^bad.* IN A /i NONSENSE\n")
+    ns = nameserver({("keep.example", "A"): ["192.0.2.1"], ("drop.example", "A"): ["192.0.2.1"], ("bad.example", "A"): ["192.0.2.1"]})
+    m = mta({**CONF, "dns_servers": ns.servers, "smtpd_dns_reply_filter": f"regexp:{workdir}/filter", "inet_protocols": "ipv4",
+             "smtpd_sender_restrictions": "reject_unknown_sender_domain", "smtpd_peername_lookup": "no",
+             "smtpd_delay_reject": "no"})
+    r = m.dialogue(["EHLO x", "MAIL FROM:<a@keep.example>", "RSET", "MAIL FROM:<a@drop.example>", "MAIL FROM:<a@bad.example>", "QUIT"])
+    assert r[2].startswith("250 ") and r[4].startswith("450 4.1.8"), r
+    m.wait_log(r"ignoring DNS RR: drop\.example\. \d+ IN A 192\.0\.2\.1")
+    m.wait_log(r"warning: smtpd_dns_reply_filter: unknown DNS filter action: \"NONSENSE\"")
 
 
 def test_port_logging(either):
