@@ -18,7 +18,7 @@ import mailboxes
 from instance import wait_until
 
 DAEMONS = ("smtpd", "cleanup", "pickup", "trivial-rewrite", "bounce", "flush", "showq", "error", "discard", "smtp", "lmtp", "virtual",
-           "anvil", "qmgr", "postlogd")
+           "anvil", "qmgr", "postlogd", "pipe", "spawn")
 AGENTS = {"error", "discard", "smtp", "lmtp", "virtual"}
 OURS = {
     "all": set(DAEMONS),
