@@ -311,6 +311,8 @@ def test_postsuper_all(mta, gate, option):
         m.run("postsuper", "-c", m.config, "-H", "ALL")
         m.run("postqueue", "-c", m.config, "-f")
     sink.release()
+    if option == "-r":
+        m.run("postkick", "-c", m.config, "public", "pickup", "W")
     m.wait_empty()
     arrived = {t for g in sink.messages for t in g["to"]}
     if option == "-d":
