@@ -20,8 +20,6 @@
 /* Full segments are looked for this often while messages leave. */
 #define RECYCLE_TIME (50 * USEC_PER_MSEC)
 #define TICK_TIME    USEC_PER_SEC
-/* How long a tool that replays the journal is waited for. */
-#define PATIENCE (5 * USEC_PER_SEC)
 
 /* A message that a worker routes, because a table may take long. */
 struct away {
@@ -29,7 +27,6 @@ struct away {
 	struct qmgr *q;
 	struct routing *routing;
 	struct message *m;
-	struct queue_message *f;
 };
 
 static void log_report(const struct journal_report *r)
@@ -54,12 +51,9 @@ static int open_journal(struct qmgr *q, struct journal_report *report, struct wh
 
 int young_open(struct qmgr *q, struct why *why)
 {
-	usec_t deadline = clock_deadline(PATIENCE);
 	struct journal_report report = { 0 };
-	int r;
+	int r = open_journal(q, &report, why);
 
-	while ((r = open_journal(q, &report, why)) == -EBUSY && clock_now() < deadline)
-		(void)nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
 	if (r == -EBUSY)
 		return why_set(why, r, "the journal of this queue has another reader");
 	log_report(&report);
@@ -104,12 +98,28 @@ static void unreadable(struct qmgr *q, const struct journal_entry *e, int err,
 	put_away(q, e, err == -EBADMSG ? STR(QUEUE_CORRUPT) : STR(QUEUE_DEFERRED));
 }
 
-static void enter(struct qmgr *q, struct message *m, struct queue_message *f)
+/* Recipients that are not to be delivered are done. */
+static void discard(struct message *m)
 {
-	load_discard(m, f);
-	queue_message_close(f);
+	_cleanup_(queue_message_closep) struct queue_message *f = NULL;
+	bool any = false;
+	struct why why;
+
+	for (size_t i = 0; i < m->rcpts.n; i++)
+		any = any || m->routes[i].discard;
+	if (!any)
+		return;
+	if (queue_message_open_place(&m->place, true, &f, &why) < 0)
+		log_warn("%s: %s", m->id, why.text);
+	else
+		load_discard(m, f);
+}
+
+/* It may end in there. */
+static void enter(struct qmgr *q, struct message *m)
+{
+	discard(m);
 	active_add(q, m);
-	/* It may have ended in there. */
 }
 
 static void run_away(struct job *j)
@@ -125,17 +135,17 @@ static void away_done(struct job *j)
 
 	w->q->n_routing--;
 	routing_drop(w->routing);
-	enter(w->q, w->m, w->f);
+	enter(w->q, w->m);
 	free(w);
 }
 
 /* In the loop when no table can keep it waiting. */
-static void route(struct qmgr *q, struct message *m, struct queue_message *f)
+static void route(struct qmgr *q, struct message *m)
 {
 	struct away *w;
 
 	if (route_cached(q, q->routing->router, m)) {
-		enter(q, m, f);
+		enter(q, m);
 		return;
 	}
 	w = mem_new(struct away);
@@ -143,22 +153,34 @@ static void route(struct qmgr *q, struct message *m, struct queue_message *f)
 	w->q = q;
 	w->routing = routing_take(q);
 	w->m = m;
-	w->f = f;
 	q->n_routing++;
 	pool_submit(q->pool, &w->job);
+}
+
+/* Most images are in memory with the heads that were looked for. */
+static int read_envelope(struct qmgr *q, const struct journal_entry *e, struct message *m,
+	struct why *why)
+{
+	_cleanup_(queue_message_closep) struct queue_message *f = NULL;
+	struct str image = journal_image(q->journal);
+	int r = 0;
+
+	if (image.len == e->place.length)
+		f = queue_message_of_bytes(image);
+	else
+		r = queue_message_open_place(&e->place, false, &f, why);
+	if (r < 0)
+		return r;
+	return envelope_read(f, load_limit(q), m->arena, m->arena, &m->env, &m->rcpts, why);
 }
 
 static void take_up(struct qmgr *q, const struct journal_entry *e)
 {
 	struct message *m = message_new(q, e->id);
-	struct queue_message *f = NULL;
 	struct why why;
-	int r = queue_message_open_place(&e->place, true, &f, &why);
+	int r = read_envelope(q, e, m, &why);
 
-	if (r == 0)
-		r = envelope_read(f, load_limit(q), m->arena, m->arena, &m->env, &m->rcpts, &why);
 	if (r < 0) {
-		queue_message_close(f);
 		message_free(q, m);
 		unreadable(q, e, r, &why);
 		return;
@@ -167,7 +189,7 @@ static void take_up(struct qmgr *q, const struct journal_entry *e)
 	m->place = e->place;
 	m->since = clock_now();
 	list_push(&q->young, &m->in_young);
-	route(q, m, f);
+	route(q, m);
 }
 
 /* The next one that was committed: false when there is none. */

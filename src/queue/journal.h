@@ -143,6 +143,12 @@ void journal_reader_close(struct journal_reader *r);
  */
 _must_use_ int journal_next(struct journal_reader *r, struct journal_entry *ret);
 /**
+ * The bytes of the message that journal_next() returned last: borrowed until its next call.
+ *
+ * @return empty: they are not at hand, use queue_message_open_place()
+ */
+struct str journal_image(struct journal_reader *r);
+/**
  * True when an agent that outlived the last reader still works on this message: live and not yet a file, or a file that
  * must not be taken up before its marks were merged by journal_retry().
  */

@@ -254,6 +254,13 @@ _must_use_ int journal_keep(const struct queue_settings *q, const struct journal
 _must_use_ int journal_keep_gap(const struct queue_settings *q, const struct journal_segment *seg,
 	uint64_t offset, uint64_t length, const struct notes *notes);
 
+/**
+ * The bytes of the last record's image, read with its head whenever they fit; borrowed until the next call.
+ *
+ * @return empty when it is long, or cannot be read
+ */
+struct str journal_scan_image(struct journal_scan *s);
+
 /* ---- images that agents work on ---- */
 
 /** Lock bytes of a segment: 0; -EBUSY (only without `wait`); other errno. */

@@ -29,6 +29,7 @@ struct journal_reader {
 	struct journal_state *state;
 	struct follow follow[JOURNAL_SEGMENTS];
 	uint32_t turn;
+	uint32_t last; /* segment of the message that was returned last */
 	uint64_t seen; /* news at the last look that found nothing */
 	bool is_quiet; /* that look is not older than `seen` */
 	struct journal_busy busy;
@@ -182,6 +183,7 @@ static int look(struct journal_reader *r, struct journal_entry *ret)
 		int e = next_of(r, i, ret);
 
 		if (e != 0) {
+			r->last = i;
 			r->turn = (i + 1) % used;
 			return e;
 		}
@@ -189,6 +191,13 @@ static int look(struct journal_reader *r, struct journal_entry *ret)
 	r->seen = news;
 	r->is_quiet = true;
 	return 0;
+}
+
+struct str journal_image(struct journal_reader *r)
+{
+	struct follow *f = &r->follow[r->last];
+
+	return f->seg.fd >= 0 && !f->is_broken ? journal_scan_image(&f->scan) : STR_EMPTY;
 }
 
 int journal_next(struct journal_reader *r, struct journal_entry *ret)
@@ -288,7 +297,7 @@ static void choose(struct journal_reader *r)
 	r->settled = -1;
 	if (atomic_load(&r->state->page->wanted) == 0)
 		return;
-	for (uint32_t i = 0; i < JOURNAL_SEGMENTS; i++) {
+	for (uint32_t i = 0; i < atomic_load(&r->state->page->used); i++) {
 		const struct follow *f = &r->follow[i];
 
 		if (f->seg.fd < 0 || journal_owner_phase(owner_of(r, i)) != JOURNAL_FULL)
@@ -312,7 +321,7 @@ static void end_orphan(struct journal_reader *r, uint32_t i, uint64_t owner)
 
 void journal_recycle(struct journal_reader *r)
 {
-	for (uint32_t i = 0; i < JOURNAL_SEGMENTS; i++) {
+	for (uint32_t i = 0; i < atomic_load(&r->state->page->used); i++) {
 		uint64_t owner = owner_of(r, i);
 
 		if (journal_owner_phase(owner) == JOURNAL_FREE)
@@ -334,6 +343,8 @@ static int follow_writers(struct journal_reader *r)
 
 		if (journal_owner_phase(owner) == JOURNAL_FREE)
 			continue;
+		if (atomic_load(&r->state->page->used) <= i)
+			atomic_store(&r->state->page->used, i + 1);
 		e = begin(r, i, owner);
 		if (e < 0)
 			return e;

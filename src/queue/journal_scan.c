@@ -74,6 +74,23 @@ static int head_at(struct journal_scan *s, uint64_t at, struct journal_head *ret
 	return 1;
 }
 
+struct str journal_scan_image(struct journal_scan *s)
+{
+	uint64_t at = s->place.offset - sizeof(s->head);
+	size_t n = sizeof(s->head) + (size_t)s->place.length;
+
+	if (n > WINDOW || s->place.length == 0)
+		return STR_EMPTY;
+	if (at < s->window_at || at + n > s->window_at + s->window.len) {
+		buf_clear(&s->window);
+		s->window_at = at;
+		if (read_into(s, &s->window, at, (size_t)MIN(s->end - at, (uint64_t)WINDOW)) < 0 ||
+			s->window.len < n)
+			return STR_EMPTY;
+	}
+	return str_from(s->window.ptr + (s->place.offset - s->window_at), (size_t)s->place.length);
+}
+
 static bool head_ok(const struct journal_scan *s, uint64_t at, const struct journal_head *h)
 {
 	struct journal_head copy = *h;

@@ -105,6 +105,17 @@ int queue_message_open_place(const struct journal_place *p, bool writable,
 	return 0;
 }
 
+struct queue_message *queue_message_of_bytes(struct str bytes)
+{
+	struct queue_message *m = mem_new(struct queue_message);
+
+	m->fd = -1;
+	m->bytes = bytes.ptr;
+	m->size = (int64_t)bytes.len;
+	m->mode = QUEUE_MODE_READY;
+	return m;
+}
+
 struct queue_message *queue_message_of_fd(int fd)
 {
 	struct queue_message *m = mem_new(struct queue_message);
@@ -151,11 +162,15 @@ ssize_t queue_message_pread(const struct queue_message *m, char *p, size_t n, in
 {
 	size_t done = 0;
 
-	if (m->base != 0) {
+	if (m->base != 0 || m->bytes != NULL) {
 		/* What follows in the segment is not of this message. */
 		if (offset < 0 || offset >= m->size)
 			return 0;
 		n = (size_t)MIN((int64_t)n, m->size - offset);
+	}
+	if (m->bytes != NULL) {
+		(void)memcpy(p, m->bytes + offset, n);
+		return (ssize_t)n;
 	}
 	while (done < n) {
 		ssize_t r = pread(m->fd, p + done, n - done, m->base + offset + (int64_t)done);

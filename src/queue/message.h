@@ -36,6 +36,8 @@ _must_use_ int queue_message_open(const struct queue_settings *s, struct str que
  */
 _must_use_ int queue_message_open_place(const struct journal_place *p, bool writable,
 	struct queue_message **ret, struct why *why);
+/** A handle over bytes in memory, for reading only; they must stay as long as it does. */
+_alloc_ struct queue_message *queue_message_of_bytes(struct str bytes);
 /** A handle over an open descriptor (showq, postcat of any file); takes fd. */
 _alloc_ struct queue_message *queue_message_of_fd(int fd);
 /** Close. NULL is accepted. */

@@ -8,7 +8,8 @@
 
 struct queue_message {
 	int fd;
-	int64_t base; /* where the message begins in the file; not 0: in the journal */
+	const char *bytes; /* the message, when it is in memory; fd is -1 then */
+	int64_t base;      /* where the message begins in the file; not 0: in the journal */
 	int64_t size;
 	int64_t mtime;
 	unsigned mode;

@@ -17,6 +17,8 @@ import subprocess
 import tempfile
 import time
 
+import journalfile
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("POSTROAD_BUILD", ROOT / "build")).resolve()
 DEBIAN_DAEMONS = pathlib.Path("/usr/lib/postfix/sbin")
@@ -264,7 +266,7 @@ class Instance:
         return out
 
     def wait_empty(self, deadline=None):
-        wait_until(lambda: not self.queue_ids(), "the queue is empty", deadline)
+        wait_until(lambda: not self.queue_ids() and not journalfile.live(self), "the queue is empty", deadline)
 
     # ---- submitting ----
 

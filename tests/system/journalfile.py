@@ -95,21 +95,28 @@ def records(mta):
     """(id, state, image) of every record of the present life of each segment; state is L, R or S."""
     out = []
     for path in sorted((mta.queue / "journal").glob("[0-9]*")):
-        data = path.read_bytes()
-        if data[:7] != b"PRJRNL1":
-            continue
-        generation, tag = struct.unpack_from("<I", data, 16)[0], struct.unpack_from("<Q", data, 32)[0]
-        at = 4096
-        while at + HEAD.size <= len(data):
-            t, g, length, ident, _, _, _, _, state = HEAD.unpack_from(data, at)
-            if (t, g) == (tag, generation):
-                out.append((ident.rstrip(b"\0").decode(), chr(state), data[at + 64:at + 64 + length]))
+        with open(path, "rb") as f:
+            first = f.read(64)
+            if first[:7] != b"PRJRNL1":
+                continue
+            generation, tag = struct.unpack_from("<I", first, 16)[0], struct.unpack_from("<Q", first, 32)[0]
+            at = DATA
+            while True:
+                f.seek(at)
+                h = f.read(HEAD.size)
+                if len(h) < HEAD.size:
+                    break
+                t, g, length, ident, _, _, _, _, state = HEAD.unpack(h)
+                if (t, g) != (tag, generation):
+                    break
+                out.append((ident.rstrip(b"\0").decode(), chr(state), f.read(length)))
                 at += 64 + (length + 63) // 64 * 64
-            else:
-                at += 64
     return out
 
 
 def live(mta):
     """Ids of messages that only the journal holds."""
-    return [ident for ident, state, _ in records(mta) if state not in "RS"]
+    try:
+        return [ident for ident, state, _ in records(mta) if state not in "RS"]
+    except FileNotFoundError:  # a segment that failed has gone
+        return live(mta)

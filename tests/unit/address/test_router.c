@@ -37,6 +37,58 @@ static void test_local(void **state)
 	router_free(r);
 }
 
+static void test_quick(void **state)
+{
+	static const struct {
+		const char *domains, *maps;
+		bool want;
+	} cases[] = {
+		{ "", "", true },
+		{ "example.org, !sub.example.org", "", true },
+		{ "example.org", "lmdb:/x, hash:/y texthash:/z", true },
+		{ "example.org", "static:smtp", true },
+		{ "example.org", "proxy:lmdb:/x", false },
+		{ "example.org", "hash:/x, ldap:/y", false },
+		{ "example.org, unix:passwd.byname", "", false },
+		{ "!socketmap:unix:x:y", "", false },
+		{ "/nonexistent/list", "", false },
+		{ "example.org", "unheard-of:x", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct router_settings s = world();
+		struct router *r;
+
+		s.relay_domains = cases[i].domains;
+		s.transport_maps = cases[i].maps;
+		r = world_router(&s);
+		if (router_is_quick(r) != cases[i].want)
+			fail_msg("%s %s", cases[i].domains, cases[i].maps);
+		router_free(r);
+	}
+}
+
+/* What was resolved once is there without a table. */
+static void test_cached(void **state)
+{
+	struct router_settings s = world();
+	struct resolve_reply reply = { 0 };
+	struct arena *a = arena_new(0);
+	struct router *r;
+
+	(void)state;
+	s.cache_size = 100;
+	r = world_router(&s);
+	assert_false(router_resolve_cached(r, STR("s@x"), STR("a@b.c"), a, &reply));
+	router_resolve(r, STR("s@x"), STR("a@b.c"), a, &reply);
+	reply = (struct resolve_reply){ 0 };
+	assert_true(router_resolve_cached(r, STR("other@x"), STR("a@b.c"), a, &reply));
+	assert_true(str_eq(reply.recipient, STR("a@b.c")));
+	arena_free(a);
+	router_free(r);
+}
+
 struct worker {
 	pthread_t thread;
 	const struct router *r;
@@ -86,7 +138,8 @@ static void test_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_local),
-		cmocka_unit_test(test_threads) };
+		cmocka_unit_test(test_threads), cmocka_unit_test(test_quick),
+		cmocka_unit_test(test_cached) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

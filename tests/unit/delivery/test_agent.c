@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 
-#include "../queue/spool.h"
+#include "../queue/journal_rig.h"
 #include "base/fd.h"
 #include "delivery/request.h"
 #include "net/addr.h"
@@ -150,6 +150,43 @@ static void test_gone(void **state)
 	close_pair(&p);
 }
 
+/* A message in the journal; when it has left that, its file. */
+static void test_young(void **state)
+{
+	struct journal_writer *w = journal_writer_new(&rig_settings);
+	struct journal_reader *jr = rig_reader(NULL);
+	struct pair p = open_pair();
+	struct delivery_request out, r = sample();
+	struct journal_entry e;
+
+	(void)state;
+	assert_int_equal(rig_write(w, "a@y", 1000, NULL), 0);
+	assert_int_equal(journal_next(jr, &e), 1);
+	r.young = true;
+	r.place = e.place;
+	r.queue_id = str_of(e.id);
+	send_request(&p, &r, false);
+	assert_int_equal(request_read(p.agent, NULL, p.a, &out, NULL), 0);
+	assert_true(out.young && out.place.offset == e.place.offset);
+	assert_int_equal(queue_message_size(out.msg), e.place.length);
+	assert_int_equal(queue_message_mark_done(out.msg, RIG_RCPT), 0);
+	assert_int_equal(request_answer(p.agent, &out, 0, false), 0);
+
+	assert_int_equal(journal_settle(&rig_queues, &e, STR("active"), true, NULL), 0);
+	journal_settled(jr, &e.place);
+	send_request(&p, &r, false);
+	assert_int_equal(request_read(p.agent, NULL, p.a, &out, NULL), 0);
+	assert_true(out.msg != NULL && queue_message_mtime(out.msg) > 0);
+	assert_int_equal(request_answer(p.agent, &out, 0, false), 0);
+
+	assert_int_equal(queue_remove(&rig_queues, STR("active"), str_of(e.id)), 0);
+	send_request(&p, &r, false);
+	assert_int_equal(request_read(p.agent, NULL, p.a, &out, NULL), -ENOENT);
+	close_pair(&p);
+	journal_reader_close(jr);
+	journal_writer_free(w);
+}
+
 static void test_malformed(void **state)
 {
 	struct pair p;
@@ -183,6 +220,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_read_and_answer, spool_setup, spool_teardown),
 		cmocka_unit_test_setup_teardown(test_gone, spool_setup, spool_teardown),
+		cmocka_unit_test_setup_teardown(test_young, rig_setup, spool_teardown),
 		cmocka_unit_test_setup_teardown(test_malformed, spool_setup, spool_teardown),
 	};
 

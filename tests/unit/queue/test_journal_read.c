@@ -25,6 +25,10 @@ static void test_life(void **state)
 		assert_int_equal(journal_next(r, &e[i]), 1);
 		assert_string_equal(e[i].id, id[i]);
 		assert_int_equal(e[i].place.offset % JOURNAL_ALIGN, 0);
+		/* Only the first one fits into the window. */
+		assert_int_equal(journal_image(r).len, i == 0 ? e[i].place.length : 0);
+		if (i == 0)
+			assert_true(str_starts(journal_image(r), STR("C_")));
 	}
 	assert_int_equal(journal_next(r, &e[0]), 0);
 	assert_int_equal(queue_message_open_place(&e[1].place, true, &m, NULL), 0);

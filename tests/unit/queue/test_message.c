@@ -87,11 +87,37 @@ static void test_refusals(void **state)
 	queue_message_close(NULL);
 }
 
+/* Bytes in memory: to be read only, and not beyond their end. */
+static void test_bytes(void **state)
+{
+	static const char text[] = "R\x03"
+				   "a@b"
+				   "E\x00"
+				   "x";
+	struct queue_message *m = queue_message_of_bytes(str_from(text, sizeof(text) - 2));
+	struct queue_reader rd;
+	struct str data;
+
+	(void)state;
+	assert_int_equal(queue_message_size(m), 7);
+	queue_reader_init(&rd, m, 0, false);
+	assert_int_equal(queue_reader_next(&rd, &data), REC_RCPT);
+	assert_true(str_eq(data, STR("a@b")));
+	assert_int_equal(queue_reader_next(&rd, &data), REC_END);
+	assert_int_equal(queue_reader_next(&rd, &data), 0);
+	queue_reader_seek(&rd, 100);
+	assert_int_equal(queue_reader_next(&rd, &data), 0);
+	queue_reader_done(&rd);
+	assert_true(queue_message_mark_done(m, 5) < 0);
+	queue_message_close(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_marks, spool_setup, spool_teardown),
 		cmocka_unit_test_setup_teardown(test_refusals, spool_setup, spool_teardown),
+		cmocka_unit_test(test_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
