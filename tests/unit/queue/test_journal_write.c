@@ -87,7 +87,7 @@ static void test_needs_reader(void **state)
 /* Wherever the clock stands or goes, an id does not come again, also not from the next process. */
 static void test_clock(void **state)
 {
-	static char seen[400][32];
+	static char seen[400][QUEUE_ID_MAX + 1];
 	struct journal_reader *r = rig_reader(NULL);
 	size_t n = 0;
 
@@ -140,7 +140,7 @@ static void test_claim_fails(void **state)
 
 static void test_ids(void **state)
 {
-	static char seen[3000][32];
+	static char seen[3000][QUEUE_ID_MAX + 1];
 	struct journal_writer *w = journal_writer_new(&rig_settings);
 	struct journal_reader *r = rig_reader(NULL);
 
