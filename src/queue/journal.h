@@ -128,8 +128,8 @@ _must_use_ int journal_replay(const struct journal_settings *s, struct journal_r
 /**
  * Become the reader: lock, replay, then announce that writers may use the journal.
  *
- * @return 0; -EBUSY there is another; other negative errno
- * Blocks: on the disk, and for a while on a tool that is at a replay.
+ * @return 0; -EBUSY there is another, or a tool that is at a replay; other negative errno
+ * Blocks: on the disk.
  */
 _must_use_ int journal_reader_open(const struct journal_settings *s, struct journal_reader **ret,
 	struct journal_report *report, struct why *why);

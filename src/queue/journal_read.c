@@ -13,9 +13,6 @@
 #include "base/mem.h"
 #include "queue/journal_priv.h"
 
-/* How long another process may be at a replay. */
-#define REPLAY_TIMEOUT (30 * USEC_PER_SEC)
-
 struct follow {
 	struct journal_segment seg; /* fd -1: not looked at */
 	struct journal_scan scan;
@@ -355,19 +352,6 @@ static int follow_writers(struct journal_reader *r)
 	return 0;
 }
 
-/* A tool that replays will be done soon; another reader will not. */
-static int lock_reader(const struct journal_state *state)
-{
-	const usec_t deadline = clock_deadline(REPLAY_TIMEOUT);
-	const struct timespec pause = { .tv_nsec = 20 * 1000 * 1000L };
-	int e;
-
-	while ((e = journal_state_lock_reader(state)) == -EBUSY &&
-		atomic_load(&state->page->ready) == 0 && clock_now() < deadline)
-		(void)nanosleep(&pause, NULL);
-	return e;
-}
-
 int journal_reader_open(const struct journal_settings *s, struct journal_reader **ret,
 	struct journal_report *report, struct why *why)
 {
@@ -378,7 +362,7 @@ int journal_reader_open(const struct journal_settings *s, struct journal_reader 
 
 	if (e < 0)
 		return why_errno(why, e, "open journal/state");
-	e = lock_reader(state);
+	e = journal_state_lock_reader(state);
 	if (e < 0)
 		return why_errno(why, e, "lock journal/state");
 	e = journal_replay_locked(s, state, &busy, report, why);
