@@ -148,7 +148,8 @@ enum journal_phase {
 struct journal_slot {
 	_Atomic uint64_t owner; /* generation << 32 | enum journal_phase */
 	_Atomic uint64_t committed;
-	uint64_t room[6];
+	_Atomic uint32_t busy; /* the writer may commit though the reader has just gone */
+	uint32_t room[11];
 };
 
 struct journal_page {

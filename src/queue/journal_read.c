@@ -18,7 +18,8 @@ struct follow {
 	struct journal_scan scan;
 	size_t in_use;
 	size_t held;
-	bool is_broken; /* cannot be opened or read: said once */
+	bool is_broken;      /* cannot be read: said once */
+	uint64_t unreadable; /* owner of a generation that could not be opened: said once */
 };
 
 struct journal_reader {
@@ -91,6 +92,8 @@ static int begin(struct journal_reader *r, uint32_t i, uint64_t owner)
 
 	if (f->seg.fd >= 0 && f->seg.generation == generation)
 		return f->is_broken ? 0 : 1;
+	if (journal_owner_generation(owner) == journal_owner_generation(f->unreadable))
+		return 0;
 	if (journal_owner_phase(owner) == JOURNAL_FREE || f->in_use > 0 || f->held > 0)
 		return 0;
 	forget(f);
@@ -101,8 +104,12 @@ static int begin(struct journal_reader *r, uint32_t i, uint64_t owner)
 		journal_segment_close(&f->seg);
 		e = -EBADMSG;
 	}
-	if (e < 0)
+	if (e < 0) {
+		/* Lack of descriptors and the like passes. */
+		if (e == -EBADMSG || e == -ENODATA || e == -ENOENT)
+			f->unreadable = owner;
 		return e;
+	}
 	journal_scan_init(&f->scan, &f->seg, JOURNAL_DATA, JOURNAL_DATA);
 	return 1;
 }

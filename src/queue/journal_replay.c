@@ -19,6 +19,8 @@
 
 /* Generations are begun anew, in new files, when they come to this. */
 #define GENERATION_HIGH 0xf0000000U
+/* How long a commit may be under way. */
+#define COMMIT_TIMEOUT (5 * USEC_PER_SEC)
 
 struct replay {
 	const struct journal_settings *s;
@@ -297,6 +299,17 @@ static uint64_t empty_segment(struct replay *p, uint64_t owner)
 	return journal_owner(0, JOURNAL_FREE);
 }
 
+/* What a writer began to commit when there was a reader still must not be overlooked. */
+static void wait_for_commit(const struct replay *p, const struct journal_slot *slot)
+{
+	const usec_t deadline = clock_deadline(COMMIT_TIMEOUT);
+	const struct timespec pause = { .tv_nsec = 1000 * 1000L };
+
+	while (atomic_load(&slot->busy) != 0 && journal_segment_has_writer(&p->seg) &&
+		clock_now() < deadline)
+		(void)nanosleep(&pause, NULL);
+}
+
 static int replay_open(struct replay *p)
 {
 	struct journal_slot *slot = &p->state->page->slot[p->seg.number];
@@ -314,6 +327,8 @@ static int replay_open(struct replay *p)
 	/* A writer that knows another page writes no more. */
 	if (at_work && owner != journal_owner(p->seg.generation, JOURNAL_OPEN))
 		at_work = false;
+	if (at_work)
+		wait_for_commit(p, slot);
 	if (at_work)
 		end = MIN(end, atomic_load(&slot->committed));
 	walked = walk(p, end, at_work);

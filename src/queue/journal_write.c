@@ -154,6 +154,7 @@ static int claim_slot(struct journal_writer *w, uint32_t i)
 		return r;
 	if (atomic_load(&page->used) <= i)
 		atomic_store(&page->used, i + 1);
+	atomic_store(&slot->busy, 0);
 	atomic_store(&slot->committed, JOURNAL_DATA);
 	atomic_store(&slot->owner,
 		journal_owner(generation, r == 0 ? JOURNAL_OPEN : JOURNAL_FAILED));
@@ -379,12 +380,9 @@ static void publish(struct journal_writer *w, uint64_t pos)
 		atomic_store(&page->sleeping, 1);
 }
 
-/* Without the lock: the work of a group. */
-static void commit_group(struct journal_writer *w, struct group *g)
+/* Write, flush, publish. */
+static void commit_to_reader(struct journal_writer *w, struct group *g)
 {
-	g->result = -EAGAIN;
-	if (!journal_state_has_reader(w->state, true))
-		return;
 	g->what = "grow";
 	g->result = journal_segment_grow(&w->seg, g->pos + g->bytes);
 	if (g->result < 0)
@@ -400,6 +398,21 @@ static void commit_group(struct journal_writer *w, struct group *g)
 		publish(w, g->pos + g->bytes);
 	else
 		blot_out(w, g);
+}
+
+/*
+ * Without the lock: the work of a group. A replay first says that nobody is ready and then waits until
+ * nobody is busy; so either the group sees that, or the replay sees the group.
+ */
+static void commit_group(struct journal_writer *w, struct group *g)
+{
+	_Atomic uint32_t *busy = &w->state->page->slot[w->seg.number].busy;
+
+	atomic_store(busy, 1);
+	g->result = -EAGAIN;
+	if (journal_state_has_reader(w->state, true))
+		commit_to_reader(w, g);
+	atomic_store(busy, 0);
 }
 
 /* With the lock: what a failure means for the messages to come. */

@@ -14,8 +14,17 @@ static int the_sync_countdown; /* calls that still succeed */
 static unsigned the_syncs;
 static int the_write_error;
 
+/* 1: the next flush says 2 and waits until this is 0. */
+static int the_gate;
+
 int fdatasync(int fd)
 {
+	int closed = 1;
+
+	if (__atomic_compare_exchange_n(&the_gate, &closed, 2, false, __ATOMIC_SEQ_CST,
+		    __ATOMIC_SEQ_CST))
+		while (__atomic_load_n(&the_gate, __ATOMIC_SEQ_CST) != 0)
+			(void)usleep(1000);
 	__atomic_add_fetch(&the_syncs, 1, __ATOMIC_SEQ_CST);
 	if (the_sync_error != 0 && the_sync_countdown-- <= 0) {
 		errno = the_sync_error;
@@ -253,6 +262,40 @@ static void test_crowd(void **state)
 	journal_writer_free(w);
 }
 
+static void *open_gate(void *arg)
+{
+	(void)arg;
+	(void)usleep(100000);
+	__atomic_store_n(&the_gate, 0, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+/* The reader goes while a group is being flushed: who replays then does not miss it. */
+static void test_reader_goes_during_flush(void **state)
+{
+	struct journal_writer *w = journal_writer_new(&rig_settings);
+	struct journal_reader *r = rig_reader(NULL);
+	struct crowd c = { .w = w, .n = 1 };
+	struct journal_report report;
+	pthread_t writer;
+	pthread_t opener;
+
+	(void)state;
+	assert_int_equal(rig_write(w, "a@b", 200, NULL), 0);
+	__atomic_store_n(&the_gate, 1, __ATOMIC_SEQ_CST);
+	assert_int_equal(pthread_create(&writer, NULL, write_many, &c), 0);
+	while (__atomic_load_n(&the_gate, __ATOMIC_SEQ_CST) != 2)
+		(void)usleep(1000);
+	journal_reader_close(r);
+	assert_int_equal(pthread_create(&opener, NULL, open_gate, NULL), 0);
+	assert_int_equal(journal_replay(&rig_settings, &report, NULL), 0);
+	assert_int_equal(pthread_join(writer, NULL), 0);
+	assert_int_equal(pthread_join(opener, NULL), 0);
+	assert_int_equal(c.failures, 0);
+	assert_int_equal(report.settled, 2);
+	journal_writer_free(w);
+}
+
 /* A flush fails once: refused, never seen by a reader, and the segment is not used again. */
 static void failure(int sync_error, int write_error)
 {
@@ -422,6 +465,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ids, setup, spool_teardown),
 		cmocka_unit_test_setup_teardown(test_short_ids_run_out, setup, spool_teardown),
 		cmocka_unit_test_setup_teardown(test_crowd, setup, spool_teardown),
+		cmocka_unit_test_setup_teardown(test_reader_goes_during_flush, setup,
+			spool_teardown),
 		cmocka_unit_test_setup_teardown(test_flush_fails, setup, spool_teardown),
 		cmocka_unit_test_setup_teardown(test_flush_no_space, setup, spool_teardown),
 		cmocka_unit_test_setup_teardown(test_write_fails, setup, spool_teardown),
