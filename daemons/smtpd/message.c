@@ -339,7 +339,7 @@ static void reply_ok(struct session *s, bool bdat)
 {
 	s->errors = s->junk = 0;
 	s->error_mask = 0;
-	strv_done(&s->history);
+	notice_forget(s);
 	if (bdat)
 		reply(s, "250 2.0.0 Ok: %lld bytes queued as %s", (long long)s->m.size, s->sink.id);
 	else

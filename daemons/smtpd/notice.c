@@ -11,16 +11,22 @@
 
 void notice_line(struct session *s, const char *prefix, struct str line)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	struct buf *h = &s->history;
 
-	if (s->p->notify == 0)
+	if (s->p->notify == 0 || s->history_lines >= s->c->smtpd_history_flush_threshold)
 		return;
-	buf_putf(&b, "%s" STR_FMT, prefix, STR_ARG(str_head(line, MAX_LINE)));
-	if (s->history.n >= (size_t)s->c->smtpd_history_flush_threshold)
-		return;
-	strv_add(&s->history, buf_str(&b));
-	if (s->history.n == (size_t)s->c->smtpd_history_flush_threshold)
-		strv_add(&s->history, STR("[transcript is longer than this]"));
+	buf_puts(h, prefix);
+	buf_put(h, str_head(line, MAX_LINE));
+	buf_putc(h, '\n');
+	if (++s->history_lines == s->c->smtpd_history_flush_threshold)
+		buf_puts(h, "[transcript is longer than this]\n");
+}
+
+void notice_forget(struct session *s)
+{
+	buf_done(&s->history);
+	s->history = BUF(SIZE_MAX / 2);
+	s->history_lines = 0;
 }
 
 static int put(struct post *p, const char *fmt, ...) _printf_(2, 3);
@@ -53,8 +59,12 @@ static int write_notice(struct session *s, struct post *p, struct str sender)
 		r = put(p, "Transcript of session follows.");
 	if (r == 0)
 		r = put(p, "%s", "");
-	for (size_t i = 0; r == 0 && i < s->history.n; i++)
-		r = put(p, " %s", s->history.v[i]);
+	for (struct str rest = buf_str(&s->history); r == 0 && rest.len > 0;) {
+		struct str line = str_head(rest, (size_t)str_chr(rest, '\n'));
+
+		r = put(p, " " STR_FMT, STR_ARG(line));
+		rest = str_skip(rest, line.len + 1);
+	}
 	if (r == 0)
 		r = put(p, "%s", "");
 	if (r == 0 && s->reason != NULL)
@@ -76,7 +86,7 @@ void notice_send(struct session *s)
 	struct why why;
 	int r;
 
-	if ((s->error_mask & s->p->notify) == 0 || s->history.n == 0 || s->stand_alone)
+	if ((s->error_mask & s->p->notify) == 0 || s->history_lines == 0 || s->stand_alone)
 		return;
 	sender = str_of(s->c->double_bounce_sender);
 	if (str_chr(sender, '@') < 0)
@@ -94,6 +104,6 @@ void notice_send(struct session *s)
 		log_warn("postmaster notice about " STR_FMT " was not sent: %s",
 			STR_ARG(s->peer.namaddr), r < 0 ? why.text : "refused by cleanup");
 	post_free(p);
-	strv_done(&s->history);
+	notice_forget(s);
 	s->error_mask = 0;
 }

@@ -247,7 +247,7 @@ static void session_done(struct session *s)
 	buf_done(&s->helo_text);
 	buf_done(&s->line);
 	buf_done(&s->out);
-	strv_done(&s->history);
+	notice_forget(s);
 	arena_free(s->tx);
 	arena_free(s->scratch);
 	arena_free(s->told);
@@ -258,6 +258,7 @@ void smtpd_serve(struct service_ctx *ctx, struct service_client *client)
 	struct smtpd *p = ctx->user;
 	struct session s = {
 		.p = p,
+		.history = BUF(SIZE_MAX / 2),
 		.c = &p->c,
 		.ctx = ctx,
 		.client = client,

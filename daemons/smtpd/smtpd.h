@@ -204,7 +204,8 @@ struct session {
 	const char *reason;   /* why the session ended early */
 	bool denied;          /* refused at connect: nothing but QUIT works */
 	struct buf line, out, helo_text;
-	struct strv history;
+	struct buf history; /* the transcript, lines with their newlines */
+	unsigned history_lines;
 	unsigned errors, junk, ehlo_discard, error_mask;
 	enum bare_mode bare;
 	bool line_bare; /* the command ended in a bare LF */
@@ -346,6 +347,8 @@ void drop_free(struct drop *d);
 /* ---- notice.c ---- */
 /** Add to the transcript. */
 void notice_line(struct session *s, const char *prefix, struct str line);
+/** Forget the transcript. */
+void notice_forget(struct session *s);
 /** Tell the postmaster when the session saw something in notify_classes; forgets the transcript. */
 void notice_send(struct session *s);
 

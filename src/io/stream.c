@@ -335,7 +335,7 @@ int stream_fill(struct stream *s)
 			return r;
 	}
 	if (s->in == NULL)
-		s->in = mem_alloc(IN_SIZE);
+		s->in = mem_resize(NULL, IN_SIZE, 1);
 	s->pos = s->len = 0;
 	n = s->ops->read(s->ctx, s->in, IN_SIZE, limit_of(s));
 	if (n < 0)
@@ -438,7 +438,7 @@ int stream_write(struct stream *s, struct str data)
 	if (s->error < 0)
 		return s->error;
 	if (s->out == NULL)
-		s->out = mem_alloc(OUT_SIZE);
+		s->out = mem_resize(NULL, OUT_SIZE, 1);
 	if (data.len > OUT_SIZE - s->out_len) {
 		int r = stream_flush(s);
 
