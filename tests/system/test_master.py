@@ -305,6 +305,48 @@ def test_bad_entries(mta):
         p.communicate(timeout=30)
 
 
+@pytest.mark.root
+def test_process_1(mta, smtp_sink):
+    """start-fg as process 1 of a container: mail flows, orphans are reaped, TERM ends all with status 0."""
+    sink = smtp_sink()
+    m = mta({"relayhost": sink.nexthop}, start=False)
+    # Not m.start(): the lock file says 1 here, which is another process outside.
+    p = subprocess.Popen(["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", str(m.commands / "postfix"), "-c", str(m.config),
+                          "start-fg"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_until(lambda: p.poll() is not None or "daemon started" in m.log(), "the start")
+        if p.poll() is not None and "daemon started" not in m.log():
+            said = p.stderr.read()
+            if "unshare" in said:
+                pytest.skip(f"no process namespace here: {said}")
+            raise AssertionError(said + m.log())
+        master, = (int(x) for x in subprocess.run(["pgrep", "-P", str(p.pid)], capture_output=True, text=True).stdout.split())
+        assert (m.queue / "pid/master.pid").read_text() == f"{1:32}\n"
+        m.send("a@test.example", "b@remote.example")
+        sink.wait(1)
+        subprocess.run(["nsenter", "-t", str(master), "-p", "-m", "sh", "-c", "(sleep 0.2 & echo $! > /dev/null) &"], check=True,
+                       timeout=30)
+
+        def states():
+            kids = subprocess.run(["pgrep", "-P", str(master)], capture_output=True, text=True).stdout.split()
+            out = []
+            for kid in kids:
+                try:
+                    with open(f"/proc/{kid}/stat") as f:
+                        out.append(f.read().rsplit(")", 1))
+                except OSError:
+                    continue
+            return [(name.split("(")[1], rest.split()[0]) for name, rest in out]
+        wait_until(lambda: not [s for s in states() if s[1] == "Z" or s[0] in ("sh", "sleep")], "the orphans are gone")
+        os.kill(master, signal.SIGTERM)
+        assert p.wait(30) == 0
+        m.wait_log("terminating on signal 15")
+    finally:
+        if p.poll() is None:
+            p.kill()
+            p.wait()
+
+
 def test_lock_files(either):
     """Both say who runs, in 32 columns; a stale file without lock does not hinder, a held one does (F9)."""
     m = either()
