@@ -110,7 +110,7 @@ static void test_clock(void **state)
 
 			the_clock -= i == 50;
 			assert_int_equal(journal_reserve(w, &f), 0);
-			(void)snprintf(seen[n++], sizeof(seen[0]), "%s", f.id);
+			(void)snprintf(seen[n++], sizeof(seen[0]), "%.31s", f.id);
 		}
 		journal_writer_free(w);
 		journal_recycle(r);
