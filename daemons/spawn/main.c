@@ -55,11 +55,10 @@ static void serve(_unused_ struct service_ctx *ctx, struct service_client *clien
 	if (client->stand_alone)
 		fds[1] = fds[2] = STDOUT_FILENO;
 	e = command_start_on(&the_command, fds, &run, &why);
-	if (e == -ENOEXEC)
-		log_msg(LOG_SEV_FATAL, "%s", why.text);
 	if (e < 0) {
-		log_warn("command %s: %s", the_command.argv[0],
-			e == -ENOEXEC ? "cannot be run" : why.text);
+		/* As if the child itself had said so. */
+		log_msg(LOG_SEV_FATAL, "%s", why.text);
+		log_warn("command %s exit status 1", the_command.argv[0]);
 		return;
 	}
 	command_finish(&run, &res);

@@ -102,7 +102,8 @@ CANNOT = [("/nonexistent", "No such file or directory"), ("/etc/passwd", "Permis
 def test_cannot_run(kind, name, error):
     with spawn(kind, USER, f"argv={name}") as a:
         assert talk(a) == ""
-        wait_until(lambda: f"fatal: spawn_comand: execvp {name}: {error}" in a.lines, f"the complaint: {a.lines}")
+        wait_until(lambda: a.lines == [f"fatal: spawn_comand: execvp {name}: {error}", f"warning: command {name} exit status 1"],
+                   f"the complaint: {a.lines}")
         # The next client is served, as badly.
         assert talk(a) == ""
 
