@@ -8,46 +8,16 @@
 #include "service/agent.h"
 #include "smtp/reply.h"
 
-static struct agent the_agent;
-
-static int deliver(struct service_ctx *ctx, struct service_client *client,
-	struct delivery_request *rq, struct arena *a)
+static int deliver(struct service_ctx *ctx, _unused_ struct service_client *client,
+	struct delivery_request *rq, _unused_ struct arena *a)
 {
-	struct report r = { .rq = rq, .relay = STR("none"), .stats = rq->stats };
 	struct dsn_code code;
 	size_t n = dsn_code_parse(rq->nexthop, &code);
-	int status = 0;
+	struct dsn d = { .status = n > 0 ? str_head(rq->nexthop, n) : STR("2.0.0"),
+		.action = STR("delivered"),
+		.reason = str_trim(str_skip(rq->nexthop, n)) };
 
-	(void)client;
-	(void)a;
-	(void)ctx;
-	r.dsn.status = n > 0 ? str_head(rq->nexthop, n) : STR("2.0.0");
-	r.dsn.reason = str_trim(str_skip(rq->nexthop, n));
-	r.dsn.action = STR("delivered");
-	for (size_t i = 0; i < rq->n_rcpt; i++) {
-		r.rcpt = &rq->rcpt[i];
-		if (rq->rcpt[i].offset == 0)
-			continue;
-		if (report_sent(the_agent.report, &r) < 0)
-			status = -1;
-	}
-	return status;
-}
-
-static void serve(struct service_ctx *ctx, struct service_client *client)
-{
-	agent_serve(&the_agent, ctx, client, deliver);
-}
-
-static int pre_jail(struct service_ctx *ctx, struct why *why)
-{
-	return agent_open(&the_agent, ctx->conf, NULL, why);
-}
-
-static const char *changed(struct service_ctx *ctx)
-{
-	(void)ctx;
-	return agent_changed(&the_agent);
+	return agent_report_all(agent_of(ctx), rq, STR("none"), &d, report_sent);
 }
 
 int main(int argc, char **argv)
@@ -56,10 +26,7 @@ int main(int argc, char **argv)
 		.name = "discard",
 		.kind = SERVICE_THREADED,
 		.promises = P_STDIO | P_UNIX | P_READ | P_QUEUE,
-		.pre_jail = pre_jail,
-		.pre_accept = changed,
-		.serve = serve,
 	};
 
-	service_main(argc, argv, &discard);
+	agent_main(argc, argv, &discard, deliver);
 }

@@ -8,8 +8,6 @@
 #include "service/agent.h"
 #include "smtp/reply.h"
 
-static struct agent the_agent;
-
 /* Split "X.Y.Z text"; a status of another class does not fit what this service does. */
 static void split_reason(struct str nexthop, char class, struct dsn *ret)
 {
@@ -24,41 +22,15 @@ static void split_reason(struct str nexthop, char class, struct dsn *ret)
 	}
 }
 
-static int deliver(struct service_ctx *ctx, struct service_client *client,
-	struct delivery_request *rq, struct arena *a)
+static int deliver(struct service_ctx *ctx, _unused_ struct service_client *client,
+	struct delivery_request *rq, _unused_ struct arena *a)
 {
 	bool retry = str_eq(str_of(ctx->name), STR("retry"));
-	struct report r = { .rq = rq, .relay = STR("none"), .stats = rq->stats };
-	int status = 0;
+	struct dsn d = { 0 };
 
-	(void)client;
-	(void)a;
-	split_reason(rq->nexthop, retry ? '4' : '5', &r.dsn);
-	for (size_t i = 0; i < rq->n_rcpt; i++) {
-		r.rcpt = &rq->rcpt[i];
-		if (rq->rcpt[i].offset == 0)
-			continue;
-		if ((retry ? report_defer(the_agent.report, &r)
-			   : report_bounce(the_agent.report, &r)) < 0)
-			status = -1;
-	}
-	return status;
-}
-
-static void serve(struct service_ctx *ctx, struct service_client *client)
-{
-	agent_serve(&the_agent, ctx, client, deliver);
-}
-
-static int pre_jail(struct service_ctx *ctx, struct why *why)
-{
-	return agent_open(&the_agent, ctx->conf, NULL, why);
-}
-
-static const char *changed(struct service_ctx *ctx)
-{
-	(void)ctx;
-	return agent_changed(&the_agent);
+	split_reason(rq->nexthop, retry ? '4' : '5', &d);
+	return agent_report_all(agent_of(ctx), rq, STR("none"), &d,
+		retry ? report_defer : report_bounce);
 }
 
 int main(int argc, char **argv)
@@ -67,10 +39,7 @@ int main(int argc, char **argv)
 		.name = "error",
 		.kind = SERVICE_THREADED,
 		.promises = P_STDIO | P_UNIX | P_READ | P_QUEUE,
-		.pre_jail = pre_jail,
-		.pre_accept = changed,
-		.serve = serve,
 	};
 
-	service_main(argc, argv, &error);
+	agent_main(argc, argv, &error, deliver);
 }

@@ -46,34 +46,25 @@ static usec_t the_limit;
 static const char *the_service;
 static struct buf the_place = BUF(BUF_SMALL); /* "file .../master.cf: service NAME" */
 
-/* One outcome for all recipients: 0, or -1 when some stay. */
-static int report_all(struct delivery_request *rq, const struct dsn *d)
+/* Mail that was not delivered: 0, or -1 when some recipients stay. */
+static int report_failed(struct delivery_request *rq, const struct dsn *d)
 {
-	struct report r = { .rq = rq, .relay = str_of(the_service), .stats = rq->stats, .dsn = *d };
-	char class = d->status.len > 0 ? d->status.ptr[0] : '5';
-	int status = 0;
+	bool later = d->status.len > 0 && d->status.ptr[0] == '4';
 
-	for (size_t i = 0; i < rq->n_rcpt; i++) {
-		bool sent = class == '2' && d->dtype.len == 0;
-		int e;
+	return agent_report_all(&the_agent, rq, str_of(the_service), d,
+		later ? report_defer : report_bounce);
+}
 
-		r.rcpt = &rq->rcpt[i];
-		if (sent)
-			e = report_sent(the_agent.report, &r);
-		else
-			e = class == '4' ? report_defer(the_agent.report, &r)
-					 : report_bounce(the_agent.report, &r);
-		if (e < 0)
-			status = -1;
-	}
-	return status;
+static int report_sent_all(struct delivery_request *rq, const struct dsn *d)
+{
+	return agent_report_all(&the_agent, rq, str_of(the_service), d, report_sent);
 }
 
 static int report_text(struct delivery_request *rq, struct str status, struct str reason)
 {
 	struct dsn d = { .status = status, .reason = reason };
 
-	return report_all(rq, &d);
+	return report_failed(rq, &d);
 }
 
 static int report_config_error(struct delivery_request *rq)
@@ -123,10 +114,10 @@ static int report_end(struct delivery_request *rq, const struct command_result *
 		if ((the_attr.flags & PIPE_FINAL) != 0)
 			d.action = STR("delivered");
 		d.reason = delivered_text(buf_str(&text), a);
-	} else {
-		command_verdict(res, name, buf_str(&text), a, &d);
+		return report_sent_all(rq, &d);
 	}
-	return report_all(rq, &d);
+	command_verdict(res, name, buf_str(&text), a, &d);
+	return report_failed(rq, &d);
 }
 
 /* The command never ran: said in the log, and where it is the command's fault, to the sender. */
@@ -146,7 +137,7 @@ static int report_not_run(struct delivery_request *rq, int e, const struct why *
 		d = (struct dsn){ .status = STR("4.3.0"),
 			.reason = STR("system resource problem") };
 	}
-	return report_all(rq, &d);
+	return report_failed(rq, &d);
 }
 
 static unsigned copy_flags(void)
@@ -254,6 +245,15 @@ static int check_loop(struct delivery_request *rq, struct arena *a, int *ret)
 	return 1;
 }
 
+/* What would happen, as far as can be told. */
+static int report_probe(struct delivery_request *rq, struct arena *a)
+{
+	struct dsn d = { .status = STR("2.0.0"),
+		.reason = arena_fmt(a, "delivers to command: %s", the_attr.argv[0]) };
+
+	return report_sent_all(rq, &d);
+}
+
 static int deliver(_unused_ struct service_ctx *ctx, _unused_ struct service_client *client,
 	struct delivery_request *rq, struct arena *a)
 {
@@ -279,8 +279,7 @@ static int deliver(_unused_ struct service_ctx *ctx, _unused_ struct service_cli
 	if (the_attr.size > 0 && rq->data_size > the_attr.size)
 		return report_text(rq, STR("5.2.3"), STR("message too large"));
 	if ((rq->flags & (REQUEST_MTA_VRFY | REQUEST_USR_VRFY)) != 0)
-		return report_text(rq, STR("2.0.0"),
-			arena_fmt(a, "delivers to command: %s", the_attr.argv[0]));
+		return report_probe(rq, a);
 	if (check_loop(rq, a, &status) != 0)
 		return status;
 	e = pipe_expand(&x, the_attr.argv, rq, a, &argv, &why);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "base/mem.h"
 #include "log/log.h"
 
 /* Bytes that a connection keeps between two requests. */
@@ -38,6 +39,20 @@ int agent_open(struct agent *ag, struct conf *c, const char *name, struct why *w
 const char *agent_changed(const struct agent *ag)
 {
 	return report_conf_changed(ag->report);
+}
+
+int agent_report_all(const struct agent *ag, struct delivery_request *rq, struct str relay,
+	const struct dsn *outcome, agent_report_fn fn)
+{
+	struct report r = { .rq = rq, .relay = relay, .stats = rq->stats, .dsn = *outcome };
+	int status = 0;
+
+	for (size_t i = 0; i < rq->n_rcpt; i++) {
+		r.rcpt = &rq->rcpt[i];
+		if (r.rcpt->offset != 0 && fn(ag->report, &r) < 0)
+			status = -1;
+	}
+	return status;
 }
 
 /* One request; false: the connection ends. */
@@ -81,4 +96,51 @@ void agent_serve(const struct agent *ag, struct service_ctx *ctx, struct service
 		a = renew(a);
 	} while (serve_one(ag, ctx, client, a, deliver));
 	arena_free(a);
+}
+
+/* What agent_main() keeps; found from the context by its definition. */
+struct plain_agent {
+	struct service def;
+	struct agent *agent;
+	agent_deliver_fn deliver;
+};
+
+static const struct plain_agent *plain_of(const struct service_ctx *ctx)
+{
+	_Static_assert(offsetof(struct plain_agent, def) == 0, "the definition is the first part");
+	return (const struct plain_agent *)(const void *)ctx->def;
+}
+
+const struct agent *agent_of(const struct service_ctx *ctx)
+{
+	return plain_of(ctx)->agent;
+}
+
+static int plain_open(struct service_ctx *ctx, struct why *why)
+{
+	return agent_open(plain_of(ctx)->agent, ctx->conf, NULL, why);
+}
+
+static const char *plain_changed(struct service_ctx *ctx)
+{
+	return agent_changed(agent_of(ctx));
+}
+
+static void plain_serve(struct service_ctx *ctx, struct service_client *client)
+{
+	agent_serve(agent_of(ctx), ctx, client, plain_of(ctx)->deliver);
+}
+
+void agent_main(int argc, char **argv, const struct service *def, agent_deliver_fn deliver)
+{
+	/* Both live as long as the process. */
+	struct plain_agent *p = mem_new(struct plain_agent);
+
+	p->def = *def;
+	p->def.pre_jail = plain_open;
+	p->def.pre_accept = plain_changed;
+	p->def.serve = plain_serve;
+	p->agent = mem_new(struct agent);
+	p->deliver = deliver;
+	service_main(argc, argv, &p->def);
 }

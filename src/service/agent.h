@@ -27,6 +27,16 @@ _must_use_ int agent_open(struct agent *ag, struct conf *c, const char *name, st
 /** A table that changed, or NULL; for pre_accept. */
 const char *agent_changed(const struct agent *ag);
 
+/** report_sent(), report_bounce() or report_defer(). */
+typedef int (*agent_report_fn)(const struct report_conf *c, const struct report *r);
+/**
+ * Report the same outcome for all recipients of a request; those at offset 0 were dealt with.
+ *
+ * @return 0; -1 some must be tried again
+ */
+_must_use_ int agent_report_all(const struct agent *ag, struct delivery_request *rq,
+	struct str relay, const struct dsn *outcome, agent_report_fn fn);
+
 /**
  * Delivers one request; reports every recipient. May set rq->hop_status.
  *
@@ -39,3 +49,15 @@ typedef int (*agent_deliver_fn)(struct service_ctx *ctx, struct service_client *
 /** Serve one connection; for serve(). Thread-safe. */
 void agent_serve(const struct agent *ag, struct service_ctx *ctx, struct service_client *client,
 	agent_deliver_fn deliver);
+
+/**
+ * main() of an agent that prepares nothing of its own; never returns.
+ *
+ * @param argc, argv   as master passes them
+ * @param def       name, kind and promises; the callbacks are ours
+ * @param deliver   asks agent_of() for what it reports to
+ */
+_noreturn_ void agent_main(int argc, char **argv, const struct service *def,
+	agent_deliver_fn deliver);
+/** The agent that agent_main() runs. */
+const struct agent *agent_of(const struct service_ctx *ctx);

@@ -169,9 +169,37 @@ static void test_bad(void **state)
 	assert_int_equal(the_calls, 0);
 }
 
+/* Stands in for report_sent() and the like: says no to the recipient "no". */
+static int report_one(const struct report_conf *c, const struct report *r)
+{
+	assert_null(c);
+	assert_true(str_eq(r->relay, STR("via")));
+	assert_true(str_eq(r->dsn.status, STR("5.0.0")));
+	the_calls++;
+	return str_eq(r->rcpt->address, STR("no")) ? -1 : 0;
+}
+
+static void test_report_all(void **state)
+{
+	struct recipient rcpt[] = { { .address = STR("a"), .offset = 7 },
+		{ .address = STR("done"), .offset = 0 }, { .address = STR("no"), .offset = -1 } };
+	struct delivery_request rq = { .rcpt = rcpt, .n_rcpt = 3 };
+	struct dsn d = { .status = STR("5.0.0") };
+	struct agent ag = { 0 };
+
+	(void)state;
+	the_calls = 0;
+	assert_int_equal(agent_report_all(&ag, &rq, STR("via"), &d, report_one), -1);
+	assert_int_equal(the_calls, 2);
+	rq.n_rcpt = 2;
+	assert_int_equal(agent_report_all(&ag, &rq, STR("via"), &d, report_one), 0);
+	assert_int_equal(the_calls, 3);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_report_all),
 		cmocka_unit_test_setup_teardown(test_requests, spool_setup, spool_teardown),
 		cmocka_unit_test_setup_teardown(test_hashed, spool_setup, spool_teardown),
 		cmocka_unit_test_setup_teardown(test_bad, spool_setup, spool_teardown),
