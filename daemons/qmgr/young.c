@@ -212,6 +212,13 @@ static bool next_entry(struct qmgr *q)
 	return r == 1;
 }
 
+static void recycle(struct qmgr *q)
+{
+	q->recycle = false;
+	q->recycled = clock_now();
+	journal_recycle(q->journal);
+}
+
 void young_poll(struct qmgr *q)
 {
 	while (scan_has_room(q) && next_entry(q)) {
@@ -221,11 +228,8 @@ void young_poll(struct qmgr *q)
 		take_up(q, &e);
 	}
 	q->left_unread = q->journal != NULL && !scan_has_room(q);
-	if (q->journal != NULL && q->recycle && clock_now() >= q->recycled + RECYCLE_TIME) {
-		q->recycle = false;
-		q->recycled = clock_now();
-		journal_recycle(q->journal);
-	}
+	if (q->recycle && clock_now() >= q->recycled + RECYCLE_TIME)
+		recycle(q);
 }
 
 /* There is no room for it: true when it should not stay where it is. */
@@ -282,7 +286,7 @@ void young_tick(struct qmgr *q)
 	}
 	if (q->journal != NULL) {
 		settle_unread(q, false);
-		q->recycle = true;
+		recycle(q);
 	}
 }
 

@@ -158,6 +158,27 @@ def test_no_file_at_all(mta, smtp_sink):
     assert warnings(m) == []
 
 
+@pytest.mark.parametrize("conf", [
+    {"qmgr_message_recipient_limit": "20", "qmgr_message_recipient_minimum": "10"},
+    {"transport_maps": "unix:passwd.byname"},
+    {"smtp_destination_recipient_limit": "1", "smtp_destination_concurrency_limit": "20"},
+    {"enable_long_queue_ids": "yes", "hash_queue_names": "incoming, active, deferred, defer, bounce"},
+], ids=["portions", "slow table", "one each", "long ids"])
+def test_many_recipients(mta, smtp_sink, conf):
+    """Recipients that are read in portions, routed by a worker, sent one by one: each once, no file."""
+    sink = smtp_sink()
+    m = system(mta, sink, conf)
+    w = Watch(m.queue / "incoming", m.queue / "active")
+    ids = [m.send("s@test.example", [f"r{n}.{i}@remote.example" for i in range(95)]) for n in range(3)]
+    for i in ids:
+        m.wait_log(f"{i}: removed$")
+    arrived = sorted(t for g in sink.messages for t in g["to"] if t[0] == "r")
+    assert arrived == sorted(f"r{n}.{i}@remote.example" for n in range(3) for i in range(95))
+    assert w.names() == []
+    w.close()
+    assert journalfile.live(m) == [] and warnings(m) == []
+
+
 def test_deferred_is_a_file(mta, smtp_sink):
     """The marks of those that were delivered are in it; a later attempt is for the others only."""
     sink = smtp_sink(refuse={"full@remote.example": "450 4.2.2 full"})
