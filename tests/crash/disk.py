@@ -185,17 +185,19 @@ class Disk:
             self._dir_last[posixpath.dirname(p)] = n
 
     def _add(self, op, is_dir):
-        p = self._path(op.s1)
-        if p is None:
+        p = self._path(op.s1) if op.s1 else None  # O_TMPFILE: no name yet
+        if p is None and op.s1:
             return
         f = File(op.ino, op.n, is_dir, (op.b >> 32, op.b & 0xFFFFFFFF))
         f.attrs.append((op.a, None))
         f.attrs_at.append(op.n)
-        f.set_names(op.n, (p,))
         self.files.append(f)
         self._by_ino[op.ino] = f
-        self._by_path[p] = f
-        self._touch(f, op.n, p)
+        self._last[f] = op.n
+        if p is not None:
+            f.set_names(op.n, (p,))
+            self._by_path[p] = f
+            self._touch(f, op.n, p)
         self._last_data[f] = op.n
 
     def _create(self, op):

@@ -205,11 +205,14 @@ static const char *below(int dir, const char *path, char *out, size_t room)
 	return out;
 }
 
-static uint64_t ino_of(const char *path)
+static uint64_t ino_of(const char *path, int flags)
 {
 	struct stat st;
 
-	return lstat(path, &st) == 0 ? st.st_ino : 0;
+	return fstatat(AT_FDCWD, path, &st,
+		       (flags & AT_SYMLINK_FOLLOW) != 0 ? 0 : AT_SYMLINK_NOFOLLOW) == 0
+		       ? st.st_ino
+		       : 0;
 }
 
 /* Something on the file system of root: 0, with what it is. */
@@ -284,14 +287,14 @@ static int do_open(int dir, const char *path, int flags, mode_t mode)
 
 	if (p != NULL && fails((flags & O_CREAT) != 0 ? SHIM_ON_OPEN : SHIM_ON_READ))
 		return -1;
-	if (p == NULL || !is_logged() || (flags & (O_CREAT | O_TRUNC)) == 0 ||
-		(flags & O_DIRECTORY) != 0) {
+	if (p == NULL || !is_logged() ||
+		((flags & (O_CREAT | O_TRUNC)) == 0 && (flags & O_TMPFILE) != O_TMPFILE)) {
 		fd = (int)syscall(SYS_openat, dir, path, flags, mode);
 		mark_fd(fd, p != NULL);
 		return fd;
 	}
 	lock();
-	is_new = ino_of(p) == 0;
+	is_new = (flags & O_TMPFILE) == O_TMPFILE || ino_of(p, 0) == 0;
 	fd = (int)syscall(SYS_openat, dir, path, flags, mode);
 	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
 		if (is_new)
@@ -299,7 +302,7 @@ static int do_open(int dir, const char *path, int flags, mode_t mode)
 					  .ino = st.st_ino,
 					  .a = st.st_mode & 07777,
 					  .b = owner_of(&st) },
-				p, strlen(p), NULL);
+				p, (flags & O_TMPFILE) == O_TMPFILE ? 0 : strlen(p), NULL);
 		else if ((flags & O_TRUNC) != 0)
 			(void)put((struct shim_record){ .type = SHIM_TRUNCATE, .ino = st.st_ino },
 				NULL, 0, NULL);
@@ -649,6 +652,8 @@ static int two_names(enum shim_type type, int d1, const char *from, int d2, cons
 	uint64_t ino;
 	int r;
 
+	if (p1 == NULL && p2 != NULL && (arg & AT_SYMLINK_FOLLOW) != 0 && type == SHIM_LINK)
+		p1 = from; /* a file without a name, by /proc/self/fd */
 	if (p1 == NULL && p2 == NULL)
 		return (int)syscall(nr, d1, from, d2, to, arg);
 	if (fails(SHIM_ON_NAME))
@@ -658,7 +663,7 @@ static int two_names(enum shim_type type, int d1, const char *from, int d2, cons
 	if (p1 == NULL || p2 == NULL)
 		odd("rename or link across the root");
 	lock();
-	ino = p1 != NULL ? ino_of(p1) : 0;
+	ino = p1 != NULL ? ino_of(p1, p1 == from ? AT_SYMLINK_FOLLOW : 0) : 0;
 	r = (int)syscall(nr, d1, from, d2, to, arg);
 	if (r == 0 && p1 != NULL && p2 != NULL)
 		(void)put((struct shim_record){ .type = type, .ino = ino }, p1, strlen(p1), p2);
