@@ -62,8 +62,10 @@ def record(messages, threads=8, conf=None, big=0, during=None, say=print):
         ops = log.read()
         history = audit.History(ops, big)
         history.use_replies(mta.log())
-        say(f"recorded {messages} messages, {len(ops)} operations in {took:.1f} s")
-        return Run(ops, history, mta.dir, root)
+        run = Run(ops, history, mta.dir, root)
+        say(f"recorded {messages} messages, {len(ops)} operations in {took:.1f} s; "
+            "%d flushes of the journal, %d files in incoming/" % how_many(run))
+        return run
     finally:
         mta.stop()
         sink.close()
@@ -191,7 +193,9 @@ def restart(run, d, cut, model, how, seed, conf=None):
                 earlier = h.taken_by("copy", r, cut) + h.taken_by("notice", r, cut) + len(before.mailbox.get(r, []))
                 if at < cut and copies + notices + earlier == 0 and not r.startswith("x"):
                     out.append(f"{what}: message {n}: recipient {r} got nothing")
-                if copies > 1 and len(before.queued.get(r, [])) < 2:
+                # What pickup has passed on may still be in maildrop too.
+                if copies > 1 and len(before.queued.get(r, [])) < 2 and \
+                        not any(p.startswith("spool/maildrop/") for p in before.queued.get(r, [])):
                     out.append(f"{what}: message {n}: recipient {r} got {copies} copies at once")
     finally:
         mta.stop()
@@ -255,6 +259,14 @@ def check(run, o, say=print):
         say(f"without the flushes of {name}: {'found' if found else 'NOT FOUND'} ({images} images)")
         bad += not found
     return bad
+
+
+def how_many(run):
+    """(messages that went through the journal, all) by what was begun in which way."""
+    segments = {op.ino for op in run.ops if op.kind == "create" and b"/spool/journal/0" in op.s1}
+    flushes = sum(1 for op in run.ops if op.kind == "sync_end" and op.ino in segments and op.program in ("smtpd", "cleanup"))
+    files = sum(1 for op in run.ops if op.kind == "create" and b"/spool/incoming/" in op.s1 and op.program != "qmgr")
+    return flushes, files
 
 
 def main():

@@ -17,16 +17,21 @@ def options(**kw):
                                  "self_check": True, **kw})
 
 
-def test_power_cuts():
+@pytest.mark.parametrize("journal", ["yes", "no"])
+def test_power_cuts(journal):
     """Whatever is lost, kept or torn, what was accepted is there; and each flush that is left out is missed."""
     lines = []
-    run = crashtest.record(250, say=lines.append)
-    assert crashtest.check(run, options(), say=lines.append) == 0, "\n".join(lines)
+    # A small journal, so that segments are full, settled and used again.
+    conf = {"queue_journal": journal, "queue_journal_segment_size": 1 << 20, "queue_journal_limit": 3 << 20}
+    run = crashtest.record(250, conf=conf, say=lines.append)
+    assert (crashtest.how_many(run)[0] > 0) == (journal == "yes")
+    o = options(conf=conf, cuts=60 if journal == "yes" else 120)
+    assert crashtest.check(run, o, say=lines.append) == 0, "\n".join(lines)
 
 
 def test_a_lost_directory_is_seen():
     """The audit sees what a file system would do whose fsync does not save names: the model has teeth."""
-    run = crashtest.record(40, say=lambda text: None)
+    run = crashtest.record(40, conf={"queue_journal": "no"}, say=lambda text: None)
     found, images, _ = crashtest.judge(run, crashtest.cuts_of(run, 40, 1), ["strict"], [("lost", 0)], enough=1)
     assert found and images
 
