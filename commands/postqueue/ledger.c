@@ -295,10 +295,18 @@ static void notice_line(struct ledger *l, struct str text)
 static void warning_line(struct ledger *l, struct str text)
 {
 	static const char words[] = "warning: saving corrupt file \"";
-	ptrdiff_t quote;
+	struct queue_id_parts parts;
+	ptrdiff_t quote, colon;
 
-	if (!str_starts(text, STR(words)))
+	if (!str_starts(text, STR(words))) {
+		/* "warning: ID: write queue file: ...": refused, unless somebody has it nevertheless */
+		text = str_skip(text, sizeof("warning: ") - 1);
+		colon = str_find(text, STR(": "));
+		if (colon >= 5 && str_find(text, STR("queue file")) > 0 &&
+			queue_id_parse(str_head(text, (size_t)colon), &parts) == 0)
+			mark(l, str_head(text, (size_t)colon), SEEN_REFUSED);
 		return;
+	}
 	text = str_skip(text, sizeof(words) - 1);
 	quote = str_chr(text, '"');
 	if (quote > 0 && queue_id_ok(str_head(text, (size_t)quote)))

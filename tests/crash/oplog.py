@@ -3,6 +3,7 @@
 
 import ctypes
 import mmap
+import os
 import pathlib
 import struct
 import subprocess
@@ -15,7 +16,7 @@ SYNCS = ("", "fsync", "fdatasync", "syncfs")
 HEAD = struct.Struct("<IIIIQQQII")
 START = 4096
 # Offsets of the header's fields (shim.h).
-USED, IS_LOGGED, IS_FULL, CONTROLS = 16, 32, 36, 560
+USED, DEV, IS_LOGGED, IS_FULL, CONTROLS = 16, 24, 32, 36, 560
 ON = {"open": 1, "write": 2, "sync": 4, "name": 8, "socket": 16, "read": 32}
 
 
@@ -44,7 +45,7 @@ def build_shim(directory):
 class Log:
     """A new log, and the shim that writes to it; use environment() for the programs to be watched."""
 
-    def __init__(self, root, size=2 << 30, logged=True):
+    def __init__(self, root, size=2 << 30, logged=True, dev_of=None):
         self.dir = tempfile.TemporaryDirectory(prefix="postroad-crash-")
         base = pathlib.Path(self.dir.name)
         base.chmod(0o755)
@@ -58,6 +59,8 @@ class Log:
             raise OSError("shim_create")
         with open(self.path, "r+b") as f:
             self.map = mmap.mmap(f.fileno(), size)
+        if dev_of is not None:  # root is spread over file systems: the one that counts
+            struct.pack_into("<Q", self.map, DEV, os.stat(dev_of).st_dev)
         if not logged:
             self.map[IS_LOGGED:IS_LOGGED + 4] = bytes(4)
 

@@ -6,6 +6,7 @@ what becomes of them: r relayed, d deferred once and then relayed, b refused (bo
 eleventh message goes on hold by a header check. Some go by sendmail, the rest by SMTP in parallel sessions.
 """
 
+import functools
 import os
 import pathlib
 import random
@@ -24,6 +25,7 @@ import instance  # noqa: E402
 DOMAINS = {"r": "remote.example", "d": "defer.example", "b": "bad.example", "m": "box.example", "x": "discard.example"}
 
 
+@functools.lru_cache(maxsize=20000)
 def body(n, big=0):
     """Text of message n, LF line ends."""
     rng = random.Random(n)
@@ -32,6 +34,7 @@ def body(n, big=0):
     return "".join(line + "\n" for line in lines)
 
 
+@functools.lru_cache(maxsize=100000)
 def plan(n):
     """(recipients, is_held, by_sendmail) of message n."""
     rng = random.Random(n * 7919)
@@ -148,6 +151,7 @@ def deliveries(sender, rcpts, text):
     return [("copy", r) for r in rcpts]
 
 
+@functools.lru_cache(maxsize=20000)
 def is_whole(text, big=0):
     """True when the text of a message (not a notice) has all of its body and nothing after it."""
     m = TOKEN.search(text)

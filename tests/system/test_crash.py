@@ -13,7 +13,7 @@ import crashtest  # noqa: E402
 
 
 def options(**kw):
-    return argparse.Namespace(**{"cuts": 120, "torn": 2, "restarts": 4, "models": "ordered,loose", "seed": 1, "conf": {},
+    return argparse.Namespace(**{"cuts": 120, "torn": 2, "restarts": 3, "models": "ordered,loose", "seed": 1, "conf": {},
                                  "self_check": True, **kw})
 
 
@@ -23,9 +23,9 @@ def test_power_cuts(journal):
     lines = []
     # A small journal, so that segments are full, settled and used again.
     conf = {"queue_journal": journal, "queue_journal_segment_size": 1 << 20, "queue_journal_limit": 3 << 20}
-    run = crashtest.record(250, conf=conf, say=lines.append)
+    run = crashtest.record(200, conf=conf, say=lines.append)
     assert (crashtest.how_many(run)[0] > 0) == (journal == "yes")
-    o = options(conf=conf, cuts=60 if journal == "yes" else 120)
+    o = options(conf=conf, cuts=30 if journal == "yes" else 60)
     assert crashtest.check(run, o, say=lines.append) == 0, "\n".join(lines)
 
 

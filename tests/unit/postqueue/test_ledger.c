@@ -60,6 +60,8 @@ static const struct expectation cases[] = {
 		LEDGER_REFUSED },
 	{ "canceled", BEGIN S "smtpd[1]: " ID ": removed (canceled)\n", NULL, false,
 		LEDGER_REFUSED },
+	{ "disk full", BEGIN S "smtpd[1]: warning: " ID ": write queue file: No space\n", NULL,
+		false, LEDGER_REFUSED },
 	{ "deleted", BEGIN ACTIVE(1) TO("deferred") S "postsuper[1]: " ID ": removed\n", NULL,
 		false, LEDGER_DELETED },
 	{ "deferred", BEGIN ACTIVE(1) TO("deferred"), "deferred", false, LEDGER_DEFERRED },
