@@ -83,6 +83,8 @@ struct notice {
 
 /** Number of recipients that a notice would have: count or negative errno (-ENOENT: no log). */
 _must_use_ int notice_count(const struct notice *n);
+/** An error that will not go away: without its log, or with a damaged one, a notice is made nevertheless. */
+bool notice_log_is_gone(int r);
 /**
  * Write a notice to cleanup.
  *

@@ -147,8 +147,10 @@ static int to_sender(struct job *job)
 	if (count == 0)
 		return 0;
 	if (count < 0 && count != -ENOENT)
-		log_warn(STR_FMT ": cannot read the %s log", STR_ARG(job->m.queue_id),
-			job->b->service);
+		log_warn(STR_FMT ": cannot read the %s log: %s", STR_ARG(job->m.queue_id),
+			job->b->service, strerrordesc_np(-count));
+	if (count < 0 && !notice_log_is_gone(count))
+		return count; /* later, with everybody's name */
 	return send_logged(&n, "sender");
 }
 

@@ -149,6 +149,22 @@ int notice_count(const struct notice *n)
 	return for_each(n, NULL, NULL);
 }
 
+bool notice_log_is_gone(int r)
+{
+	return r == -ENOENT || r == -EBADMSG;
+}
+
+/* A log that cannot be read just now ends the notice: it would name nobody, and the log would go. */
+static int put_recipients(struct writer *w,
+	void (*fn)(struct writer *, const struct status_entry *))
+{
+	int r = for_each(w->n, fn, w);
+
+	if (r < 0 && !notice_log_is_gone(r) && w->err == 0)
+		w->err = r;
+	return r;
+}
+
 /* ---- parts ---- */
 
 static void put_header(struct writer *w)
@@ -223,7 +239,7 @@ static void put_text_part(struct writer *w)
 	line(w, "%s", "");
 	if (!w->n->postmaster)
 		put_boilerplate(w);
-	if (for_each(w->n, put_paragraph, w) < 0) {
+	if (put_recipients(w, put_paragraph) < 0) {
 		line(w, "%s", "");
 		line(w, "\t--- Delivery report unavailable ---");
 	}
@@ -285,7 +301,7 @@ static void put_report_part(struct writer *w)
 	line(w, "X-" STR_FMT "-Sender: %s; " STR_FMT, STR_ARG(b->mail_token), address_type(sender),
 		STR_ARG(sender));
 	date_line(w, "Arrival-Date", job->original.arrival);
-	(void)for_each(w->n, put_group, w);
+	(void)put_recipients(w, put_group);
 }
 
 static void put_original_part(struct writer *w)

@@ -23,8 +23,8 @@ struct finish {
 	struct qmgr *q;
 	struct message *m;
 	bool wants_trace;
-	bool has_bounce, has_trace; /* logs that are there */
-	bool removed;
+	bool has_bounce, has_trace;  /* logs that are there */
+	bool removed, deferred_file; /* it has left active/ */
 	struct waiter waiter;
 	bool kill_trace; /* the report of `sendmail -v` was mailed */
 	bool mark_warned;
@@ -82,6 +82,9 @@ static void run_look(struct job *j)
 static void end_message(struct finish *f)
 {
 	struct qmgr *q = f->q;
+
+	if (!f->removed && !f->deferred_file)
+		q->has_strays = true;
 
 	if (f->removed)
 		log_info("%s: removed", f->m->id);
@@ -309,6 +312,7 @@ static void defer_file(struct finish *f)
 		r = queue_move(s, id, STR(QUEUE_ACTIVE), STR(QUEUE_DEFERRED), &why);
 	if (r < 0)
 		log_warn("%s: %s", f->m->id, why.text);
+	f->deferred_file = r == 0;
 }
 
 static void run_file(struct job *j)

@@ -37,6 +37,7 @@ struct load {
 	bool again_ignore_time, again_flush;
 	size_t max;
 	struct message *m; /* result; NULL: there is none */
+	bool entered;      /* the file came to active/ */
 };
 
 struct more {
@@ -211,6 +212,7 @@ static void run_load(struct job *j)
 		return;
 	}
 	l->m = read_message(l, f);
+	l->entered = true;
 }
 
 static void load_done(struct job *j)
@@ -220,6 +222,8 @@ static void load_done(struct job *j)
 
 	(void)map_remove(q->loading, str_of(l->id));
 	routing_drop(l->routing);
+	if (l->m == NULL && l->entered)
+		q->has_strays = true; /* unless it could leave again */
 	if (l->m != NULL)
 		active_add(q, l->m);
 	else if (l->again_from != NULL)

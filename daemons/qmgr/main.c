@@ -45,6 +45,7 @@ static void on_deferred_timer(struct ev_loop *loop, ev_timer *w, int events)
 {
 	(void)loop;
 	(void)events;
+	scan_strays(w->data);
 	scan_request(w->data, &((struct qmgr *)w->data)->deferred, false, false);
 }
 

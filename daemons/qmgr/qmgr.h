@@ -158,6 +158,7 @@ struct qmgr {
 	size_t n_probes;     /* address verification probes in the active queue */
 	struct scan incoming, deferred;
 	bool deferred_turn;
+	bool has_strays;   /* a file could not leave active/: it is looked for on the next timer */
 	struct list calls; /* requests to bounce services that wait */
 	size_t n_calls;    /* under way */
 	struct journal_params journal_params;
@@ -206,6 +207,8 @@ bool scan_has_room(const struct qmgr *q);
 void scan_request(struct qmgr *q, struct scan *s, bool ignore_time, bool flush);
 /** Take up ids while there is room in the active queue. */
 void scan_pump(struct qmgr *q);
+/** Files in active/ of which no message is in memory (the disk was full) go to deferred/. */
+void scan_strays(struct qmgr *q);
 /** Start-up: everything in active/ goes back to incoming/. */
 void scan_recover(struct qmgr *q);
 

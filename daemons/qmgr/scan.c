@@ -145,6 +145,41 @@ void scan_pump(struct qmgr *q)
 	}
 }
 
+/* Where it would have gone: corrupt files have another mode. */
+static void rescue(struct qmgr *q, const char *path, struct str id)
+{
+	struct stat st;
+	struct why why;
+	bool ready = lstat(path, &st) == 0 && (st.st_mode & QUEUE_MODE_READY) == QUEUE_MODE_READY;
+
+	if (map_has(q->active, id) || map_has(q->loading, id))
+		return;
+	if (queue_move(&q->queues, id, STR(QUEUE_ACTIVE),
+		    ready ? STR(QUEUE_DEFERRED) : STR(QUEUE_CORRUPT), &why) == 0)
+		return;
+	log_warn("%s", why.text);
+	q->has_strays = true;
+}
+
+void scan_strays(struct qmgr *q)
+{
+	struct queue_scan *s;
+	struct str id;
+	int r;
+
+	if (!q->has_strays)
+		return;
+	r = queue_scan_open(STR(QUEUE_ACTIVE), &s);
+	if (r < 0) {
+		log_warn("scan queue %s: %s", QUEUE_ACTIVE, strerrordesc_np(-r));
+		return;
+	}
+	q->has_strays = false;
+	while (queue_scan_next(s, &id) == 1)
+		rescue(q, queue_scan_path(s), id);
+	queue_scan_close(s);
+}
+
 void scan_recover(struct qmgr *q)
 {
 	struct queue_scan *s;

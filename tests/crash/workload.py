@@ -207,6 +207,7 @@ class Sender(threading.Thread):
         self.deadline = deadline
         self.failed = None
         self.refusals = {}
+        self.missed = {}  # number: recipients that were refused while others were taken
         self.session = None
 
     def run(self):
@@ -238,7 +239,10 @@ class Sender(threading.Thread):
             return p.returncode == 0
         try:
             self.session = self.session or smtplib.SMTP(self.mta.address, self.mta.smtp_port, "client.test.example", timeout=120)
-            self.session.sendmail(f"s{n}@test.example", rcpts, text.replace("\n", "\r\n"))
+            refused = self.session.sendmail(f"s{n}@test.example", rcpts, text.replace("\n", "\r\n"))
+            if refused:  # it has some of the recipients only: accepted for those
+                self.refusals["some recipients"] = self.refusals.get("some recipients", 0) + 1
+                self.missed.setdefault(n, set()).update(refused)
         except (smtplib.SMTPException, OSError) as e:
             code = getattr(e, "smtp_code", None) or type(e).__name__
             if isinstance(e, smtplib.SMTPRecipientsRefused):
