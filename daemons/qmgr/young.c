@@ -16,7 +16,7 @@
 #define SLOW_ATTEMPT (3 * USEC_PER_SEC)
 #define LONG_WAIT    (60 * USEC_PER_SEC)
 /* A journal that could not be opened, or that has a broken segment, is looked at again. */
-#define RETRY_TIME (60 * USEC_PER_SEC)
+#define RETRY_TIME (10 * USEC_PER_SEC)
 /* Full segments are looked for this often while messages leave. */
 #define RECYCLE_TIME (50 * USEC_PER_MSEC)
 #define TICK_TIME    USEC_PER_SEC

@@ -183,13 +183,15 @@ class Soak:
             time.sleep(0.3)
             return not self.mta.queue_ids("maildrop", "incoming", "active", "deferred") and not self._young()
         try:
-            wait_until(is_empty, "the queue is empty", 40)
+            wait_until(is_empty, "the queue is empty", 90)
         except AssertionError:
             p = self.mta.run("postqueue", "-c", self.mta.config, "-p", check=False)
             left = {q: self.mta.queue_ids(q)[:5] for q in ("maildrop", "incoming", "active", "deferred") if self.mta.queue_ids(q)}
             listed = [ln for ln in p.stdout.splitlines() if re.match(r"\w+[* ] ", ln)]
-            lines = [ln for ln in self.mta.log().splitlines() for ids in left.values() for i in ids if i in ln]
-            raise AssertionError(f"the queue does not get empty: {left} {listed[:5]} {p.stderr}\n" + "\n".join(lines[-20:])) from None
+            lines = [ln for ln in self.mta.log().splitlines() for ids in [*left.values(), [re.match(r"\w+", x).group() for x in listed[:3]]]
+                     for i in ids if i in ln]
+            lines += [ln for ln in self.mta.log().splitlines() if re.search(r"qmgr.*(journal|warning|fatal|panic)", ln)][-20:]
+            raise AssertionError(f"the queue does not get empty: {left} {listed[:5]} {p.stderr}\n" + "\n".join(lines[-50:])) from None
 
     def _young(self):
         p = self.mta.run("postqueue", "-c", self.mta.config, "-j", check=False)
