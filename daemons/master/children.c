@@ -153,6 +153,7 @@ static void start_child(struct service_state *s)
 	c->owner = s;
 	c->pid = pid;
 	c->generation = m->generation;
+	c->granted = clients;
 	c->path = mem_strdup(s->path);
 	list_push(&s->children, &c->node);
 	s->n_children++;
@@ -204,6 +205,11 @@ static void take_status(struct service_state *s, const struct ipc_status *st)
 		log_info("ignoring status update from child pid %d generation %u", (int)st->pid,
 			st->generation);
 		return;
+	}
+	if (clients > c->granted) {
+		log_warn("service %s(%s): child pid %d claims %lld clients, not %lld", s->shown,
+			s->canonical, (int)c->pid, (long long)clients, (long long)c->granted);
+		clients = c->granted;
 	}
 	if (c->old) {
 		take_old_status(c, clients);

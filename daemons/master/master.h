@@ -130,6 +130,7 @@ struct child {
 	bool old;       /* from before the last restart of the service: it leaves when it can */
 	bool announced; /* it said how many clients it serves at once */
 	int64_t clients;
+	int64_t granted; /* most clients it was told it may serve at once */
 	uint64_t uses;
 	bool terminated; /* master sent SIGTERM */
 	char *path;

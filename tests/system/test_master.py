@@ -54,6 +54,8 @@ if name.startswith("fifo") or name == "wake":
             f.write(os.read(6, 100))
 if name == "one":
     os.write(5, struct.pack("iIi", os.getpid(), int(os.environ["GENERATION"], 8), 0))
+if name == "greedy":
+    os.write(5, struct.pack("iIi", os.getpid(), int(os.environ["GENERATION"], 8), 1000000 << 8))
 if name == "partial":
     os.write(5, b"12345")
 while True:  # until master goes, or wants us to
@@ -198,6 +200,17 @@ def test_wakeup(either):
     wait_until(lambda: (m.dir / "seen/wake.got").exists() and (m.dir / "seen/wake.got").read_bytes() == b"W\0", "a wakeup")
     assert not (m.dir / "seen/wake2.json").exists()
     assert m.log().count("warning: wake up service") == 0
+
+
+def test_claims(mta):
+    """Threats X8: a child that claims more clients than it may have does not use up its service's limit."""
+    m = prepare(mta(master=FAULTS, start=False), "greedy unix - - n - 200 probe greedy\n")
+    m.start()
+    with knock(m, "private/greedy"):
+        first = seen(m, "greedy")["env"]
+        assert first["POSTROAD_CLIENTS"] == "100"
+        m.wait_log(r"greedy\(private/greedy\): child pid \d+ claims 1000000 clients, not 100")
+        wait_until(lambda: seen(m, "greedy")["env"]["GENERATION"] != first["GENERATION"], "a second process")
 
 
 def test_stress(either):
