@@ -284,9 +284,14 @@ bool service_next_request(struct service_ctx *ctx, struct service_client *client
 	struct pollfd p[2] = { { .fd = stream_fd(client->stream), .events = POLLIN },
 		{ .fd = run->end_fd, .events = POLLIN } };
 
-	/* A single server is its own watch: end of file on the status channel tells it to go. */
-	if (run->def->kind == SERVICE_SINGLE && !ctx->stand_alone)
+	/*
+	 * A single server is its own watch: end of file on the status channel tells it to go, and each
+	 * request is a sign of life, however long the connection lasts.
+	 */
+	if (run->def->kind == SERVICE_SINGLE && !ctx->stand_alone) {
 		p[1].fd = IPC_STATUS_FD;
+		run_watchdog(run);
+	}
 	if (client->began)
 		run_worked(run);
 	client->began = true;

@@ -306,7 +306,10 @@ static void enter_sandbox(const struct run *run)
 static void ignore_signals(void)
 {
 	struct sigaction ign = { .sa_handler = SIG_IGN };
+	struct sigaction dfl = { .sa_handler = SIG_DFL };
 
+	/* Who ignores the end of children cannot wait for them. */
+	(void)sigaction(SIGCHLD, &dfl, NULL);
 	(void)sigaction(SIGPIPE, &ign, NULL);
 	(void)sigaction(SIGXFSZ, &ign, NULL);
 }

@@ -13,7 +13,7 @@ import time
 import pytest
 
 import instance
-from agent import Agent, Rcpt
+from agent import Agent, Rcpt, read_list
 from instance import wait_until
 
 ROOT = os.geteuid() == 0
@@ -242,6 +242,15 @@ def test_drops_do_not_extend_the_limit(place):
         r = a.deliver(["r@x.test"], "hop", sender="while :; do echo x; sleep 0.1; done")
         assert time.monotonic() - start < 5
         assert "dsn=5.3.0, status=bounced (Command time limit exceeded" in r.log[-1]
+
+
+def test_busy_connection(place):
+    """The watchdog is for one request, not for a connection that lasts."""
+    with Pipe("postroad", USER, f"argv={place}/run", "sleep 0.7", daemon_timeout="3s") as a:
+        connection = a.connect()
+        for _ in range(7):
+            assert "status=sent" in a.deliver(["r@x.test"], "hop", connection=connection).log[-1]
+            assert read_list(connection[1]) == [("protocol", "delivery_request_protocol")]
 
 
 # ---- what a command gets ----

@@ -6,6 +6,7 @@ import grp
 import os
 import pathlib
 import pwd
+import signal
 import socket
 import subprocess
 
@@ -224,5 +225,7 @@ def test_stand_alone(kind):
             assert ours.recv(100) == b"got word\n"
             assert p.wait(10) == 0
         if kind == "postroad":
-            p = subprocess.run(argv, input="word\n", text=True, capture_output=True, timeout=20, env=env)
+            # Even when started by somebody who ignores his children.
+            p = subprocess.run(argv, input="word\n", text=True, capture_output=True, timeout=20, env=env,
+                               preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
             assert (p.stdout, p.returncode) == ("got word\n", 0)
