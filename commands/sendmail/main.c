@@ -110,20 +110,19 @@ int main(int argc, char **argv)
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	static char name[] = "sendmail";
 	struct sendmail_options o;
-	const char *program = "sendmail";
+	const char *program;
 	struct conf *conf;
 	struct why why;
 
 	fd_open_std();
-	if (argc > 0 && strrchr(argv[0], '/') != NULL)
-		program = strrchr(argv[0], '/') + 1;
-	else if (argc > 0)
-		program = argv[0];
+	/* Without a name of its own the list of arguments would end before it begins. */
+	if (argc < 1)
+		return EX_USAGE;
+	program = strrchr(argv[0], '/') != NULL ? strrchr(argv[0], '/') + 1 : argv[0];
 	log_fatal_status(EX_TEMPFAIL);
 	check(sigaction(SIGPIPE, &ignore, NULL) == 0);
 	log_init(&(struct log_settings){ .tag = "sendmail", .to_stderr = true, .no_syslog = true });
-	if (argc > 0)
-		argv[0] = name; /* getopt(3) prints it */
+	argv[0] = name; /* getopt(3) prints it */
 	options_parse(argc, argv, program, &o);
 	conf = derive_command_conf("sendmail", config_dir(o.config_dir));
 	drop_privileges();

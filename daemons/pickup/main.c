@@ -21,6 +21,9 @@
 #define FUTURE_MAX (2 * 60 * 60)
 #define OLD_AGE    (24 * 60 * 60)
 
+/* How long one trigger may keep us looking for more. */
+#define ROUND_MAX (300 * USEC_PER_SEC)
+
 struct pickup_conf {
 	const char *myhostname;
 	const char *mail_name;
@@ -231,10 +234,14 @@ static int scan(void)
 
 static void trigger(struct service_ctx *ctx, struct str request)
 {
-	(void)ctx;
+	usec_t end = clock_now() + ROUND_MAX;
+
 	(void)request;
-	/* Files that come while we work may have been passed by. */
-	while (scan() > 0)
+	/*
+	 * Files that come while we work may have been passed by. But who never stops coming must not
+	 * keep the process from its other duties: those files have triggers of their own.
+	 */
+	while (scan() > 0 && clock_now() < end && !service_is_ending(ctx))
 		;
 }
 

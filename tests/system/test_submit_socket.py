@@ -4,6 +4,7 @@
 import os
 import pwd
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -99,6 +100,37 @@ def test_two_users(m):
     empty(m)
     st = (m.queue / "open").stat()
     assert st.st_mode & 0o777 == 0o755 and pwd.getpwuid(st.st_uid).pw_name == "postfix"
+
+
+@pytest.mark.root
+def test_set_group_id_without_effect(m):
+    """An installation as it should be, in a service that may not gain privileges."""
+    bin_ = m.dir / "bin"
+    bin_.mkdir()
+    shutil.copy(m.commands / "postdrop", bin_ / "postdrop")
+    shutil.chown(bin_ / "postdrop", "root", "postdrop")
+    (bin_ / "postdrop").chmod(0o2755)
+    other = m.dir / "other"
+    other.mkdir()
+    (other / "main.cf").write_text((m.config / "main.cf").read_text() + f"command_directory = {bin_}\n")
+    (other / "master.cf").write_text("")
+    code, _, err = submit(m, "-f", "s@x", "a", env={"MAIL_CONFIG": str(other)})
+    # Two settings of one name: a warning, and the last one counts.
+    assert code == 0 and "fatal" not in err
+    m.wait_log("uid=65534 from=<s@x>")
+    stored(m)
+
+
+@pytest.mark.root
+def test_quiet_clients_go(mta):
+    """Who says nothing for ipc_timeout is told so and leaves; half a record is no better."""
+    m = mta({"ipc_timeout": "4s"}, master=SUBMIT)
+    peers = [Peer(m), Peer(m).send(("S", "a"))]
+    for p in peers:
+        p.s.settimeout(4 * instance.DEADLINE)
+        assert p.answer() == {"fatal": "uid=0: timeout while reading a message"}
+        p.close()
+    empty(m)
 
 
 def test_dialogue(m):
