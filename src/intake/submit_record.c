@@ -87,8 +87,8 @@ int submit_record(struct submit *s, int type, struct str data, struct why *why)
 {
 	int r;
 
-	/* What was refused is only read to its end. */
-	if (s->status != 0)
+	/* What was refused is only read to its end; what is no record at all is the end. */
+	if (s->status != 0 && type > 0)
 		return type != REC_END;
 	if (s->segment >= ARRAY_LEN(segments) || type <= 0 ||
 		strchr(segments[s->segment], type) == NULL)

@@ -174,6 +174,9 @@ def test_type_0(drop):
         assert err == "postdrop: fatal: uid=65534: unexpected record type: 0\n"
     code, _, err, files = drop.run(drop.ours, [("C", "1 2 3")] + GOOD)
     assert code == 0 and len(files) == 1
+    drop.configure(local_login_sender_maps="inline:{ {nobody=b} }")
+    code, out, err, files = drop.run(drop.ours, GOOD[:1], raw=b"\0\0")
+    assert (code, files) == (1, []) and "unexpected record type: 0" in err
 
 
 SETTINGS = [

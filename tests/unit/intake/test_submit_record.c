@@ -130,12 +130,34 @@ static void test_after_end(void **state)
 	submit_conf_free(c);
 }
 
+/* What was refused is read to its end, and no further than to what is no record. */
+static void test_after_refusal(void **state)
+{
+	struct submit_settings set = srig_settings();
+	struct submit_user u = { .uid = 1, .login = "me" };
+	struct submit_conf *c;
+	struct submit *m;
+	struct why why;
+
+	(void)state;
+	set.local_login_sender_maps = "inline:{ {me=b} }";
+	c = submit_conf_new(&set);
+	assert_int_equal(submit_open(c, &u, false, &m, &why), 0);
+	assert_int_equal(srig_feed(m, STR("S a\nT 1\nN x\nQ y"), &why), 1);
+	assert_int_equal(submit_record(m, 0, STR_EMPTY, &why), -EBADMSG);
+	assert_int_equal(submit_record(m, -EPIPE, STR_EMPTY, &why), -EBADMSG);
+	assert_int_equal(submit_record(m, REC_END, STR_EMPTY, &why), 0);
+	submit_free(m);
+	submit_conf_free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_records),
 		cmocka_unit_test(test_remarks),
 		cmocka_unit_test(test_after_end),
+		cmocka_unit_test(test_after_refusal),
 	};
 
 	return cmocka_run_group_tests(tests, spool_setup, spool_teardown);
