@@ -307,6 +307,7 @@ static void content_lost(struct transfer *t, int err)
 {
 	struct session *s = t->s;
 
+	stream_read_on(s->s);
 	if (err != -ETIMEDOUT && session_reply(t->d, s, USEC_PER_SEC) == 0 &&
 		s->reply.code / 100 == 5) {
 		s->broken = true;
@@ -380,11 +381,14 @@ static bool take_reply(struct transfer *t, enum transfer_result *ret)
 	struct smtp_tx_event ev;
 	int e = flush_out(t);
 
-	/* After a failed write the peer may still have said something. */
+	/* After a failed write the peer may still have said why; it cannot have agreed. */
 	if (e != -ETIMEDOUT) {
-		int r = session_reply(t->d, s, timeout_of(&t->d->c->p, step));
+		int r;
 
-		e = r < 0 ? (e < 0 ? e : r) : 0;
+		stream_read_on(s->s);
+		r = session_reply(t->d, s, timeout_of(&t->d->c->p, step));
+		if (e == 0 || (r == 0 && s->reply.code >= 400))
+			e = r;
 	}
 	if (e == 0) {
 		ev = smtp_tx_reply(&t->tx, s->reply.code);

@@ -257,6 +257,14 @@ void stream_last_word(struct stream *s, usec_t timeout)
 	s->timeout = timeout;
 }
 
+void stream_read_on(struct stream *s)
+{
+	if (s->error == -EPIPE || s->error == -ECONNRESET) {
+		s->error = 0;
+		s->out_len = 0;
+	}
+}
+
 int stream_error(const struct stream *s)
 {
 	return s->error;

@@ -65,6 +65,11 @@ void stream_data_rate(struct stream *s, size_t rate);
  * @param timeout   of what follows; short, because the peer may well be stuck
  */
 void stream_last_word(struct stream *s, usec_t timeout);
+/**
+ * After a failed write, other than for want of time: forget it and what was to be written, so that
+ * what the peer said before it hung up can be read. Otherwise nothing happens.
+ */
+void stream_read_on(struct stream *s);
 /** The sticky error, or 0. */
 int stream_error(const struct stream *s);
 

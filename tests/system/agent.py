@@ -70,13 +70,14 @@ def queue_file(lines, recipients, sender):
         offsets.append(97 + len(env))
         env += record("R", r)
     env += record("M", "")
-    body = b""
+    content = []
     for line in lines:
         line = line.encode() if isinstance(line, str) else line
         while len(line) > 2048:
-            body += record("L", line[:2048])
+            content.append(record("L", line[:2048]))
             line = line[2048:]
-        body += record("N", line)
+        content.append(record("N", line))
+    body = b"".join(content)
     start = 97 + len(env)
     head = record("C", "%15d %15d %15d %15d %15d %15d" % (len(body), start, len(recipients), 0, len(body), 0))
     return head + env + body + record("X", "") + record("E", ""), len(body), start, offsets
@@ -354,10 +355,12 @@ class Sink:
     """A server on one loopback port that answers as told and keeps the bytes of each connection.
 
     `replies` maps a verb (GREETING, EHLO, LHLO, MAIL, RCPT, DATA, DOT, QUIT, RSET, ...) to a reply, or
-    to a list of replies for its occurrences. None closes the connection, STALL says nothing.
+    to a list of replies for its occurrences. None closes the connection, STALL says nothing, a pair of
+    seconds and reply waits before it replies. For DATA, DEAF goes on and does not read any more; RUDE
+    refuses with 552 while content comes, and closes.
     """
 
-    STALL = object()
+    STALL, DEAF, RUDE = object(), object(), object()
     EHLO = "250-sink.test\r\n250-PIPELINING\r\n250-SIZE\r\n250-DSN\r\n250-ENHANCEDSTATUSCODES\r\n250 8BITMIME"
 
     def __init__(self, replies=None, lmtp=False, address="127.0.0.1", port=0):
@@ -365,7 +368,7 @@ class Sink:
                         "DATA": "354 go", "QUIT": "221 bye", "DOT": "250 2.0.0 Ok: queued as X"}
         self.replies.update(replies or {})
         self.lmtp = lmtp
-        self.connections, self.threads = [], []
+        self.connections, self.threads, self.enough = [], [], threading.Event()
         self.listener = socket.create_server((address, port))
         self.port = self.listener.getsockname()[1]
         self.nexthop = f"[{address}]:{self.port}"
@@ -402,6 +405,11 @@ class Sink:
                             return
                         if r is self.STALL:
                             continue
+                        if r in (self.DEAF, self.RUDE):
+                            return self._misbehave(c, r)
+                        if isinstance(r, tuple):
+                            time.sleep(r[0])
+                            r = r[1]
                         c.sendall(r.encode("latin-1") + b"\r\n")
                         if verb == "RCPT" and r.startswith("250"):
                             accepted += 1
@@ -426,6 +434,16 @@ class Sink:
             except OSError:
                 pass
 
+    def _misbehave(self, c, how):
+        c.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        c.sendall(b"354 go\r\n")
+        if how is self.RUDE:
+            c.recv(1000)
+            c.sendall(b"552 5.3.4 too much\r\n")
+            return
+        # Until the test has seen what the client made of it.
+        self.enough.wait(DEADLINE)
+
     def dialogue(self, n=0):
         """Bytes of connection n; writes are separated by '|' unless they are content."""
         return [c.decode("latin-1").replace("\r\n", "\\") for c in self.connections[n]]
@@ -437,6 +455,7 @@ class Sink:
 
     def settle(self):
         """Wait until the conversations have ended."""
+        self.enough.set()
         for t in list(self.threads):
             t.join(DEADLINE)
 

@@ -4,6 +4,8 @@
 Sequel of test_smtp_client_compat.py; what differs on purpose is excepted by name.
 """
 
+import re
+
 import pytest
 
 from agent import Rcpt, Sink
@@ -34,6 +36,34 @@ def test_timeout_of_others(pairs):
 def test_per_request_deadline(pairs):
     same(pairs(**SHORT, smtp_per_request_deadline="yes"), {"MAIL": Sink.STALL}, to=TWO)
     same(pairs(**SHORT, smtp_per_request_deadline="yes"), {}, to=TWO)
+
+
+def test_slow_receiver(pairs):
+    """A server that does not take the content: per write, and as a whole with a data rate."""
+    lines = ["Subject: x", ""] + ["y" * 900] * 9000
+    same(pairs(**SHORT, smtp_data_xfer_timeout="1"), {"DATA": Sink.DEAF}, lines=lines)
+    same(pairs(**SHORT, smtp_data_xfer_timeout="1", smtp_per_request_deadline="yes", smtp_min_data_rate="5000000"),
+         {"DATA": Sink.DEAF}, lines=lines)
+    same(pairs("lmtp", **LMTP_SHORT, lmtp_data_xfer_timeout="1"), {"DATA": Sink.DEAF}, lines=lines, lmtp=True)
+
+
+def test_refusal_in_the_midst(pairs):
+    """A server that says 552 while content comes, and hangs up: that is the answer, not the lost connection."""
+    lines = ["Subject: x", ""] + ["y" * 900] * 9000
+    same(pairs(), {"DATA": Sink.RUDE}, lines=lines)
+
+
+def test_delays(pairs):
+    """delays=a/b/c/d: the third is making the connection, the fourth all that follows."""
+    for a in pairs():
+        sink = Sink({"EHLO": (1, Sink.EHLO), "DOT": (2, "250 ok")})
+        before = len(a.lines)
+        a.deliver(["a@y.test"], sink.nexthop, age=10)
+        line = next(x for x in a.lines[before:] if "status=sent" in x)
+        total, first, second, third, fourth = map(float, re.search(r"delay=([\d.]+), delays=([\d.]+)/([\d.]+)/([\d.]+)/([\d.]+)",
+                                                                   line).groups())
+        assert 13 <= total < 20 and first < 1 and 9.5 < second < 12 and 1 <= third < 4 and 2 <= fourth < 5, (a.kind, line)
+        sink.close()
 
 
 ORIGINS = [

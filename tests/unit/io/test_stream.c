@@ -222,6 +222,25 @@ static void test_push_and_detach(void **state)
 	assert_int_equal(fd_close_checked(fd), 0);
 }
 
+/* The last words of a peer that hung up while we were writing. */
+static void test_read_on(void **state)
+{
+	static const char much[20000];
+	_cleanup_(pair_done) struct pair p = make_pair();
+	int r = 0;
+
+	(void)state;
+	assert_int_equal(stream_write(p.b, STR("552 no\r\n")), 0);
+	assert_int_equal(stream_close(p.b), 0);
+	p.b = NULL;
+	for (int i = 0; i < 10 && r == 0; i++)
+		r = stream_write(p.a, str_from(much, sizeof(much)));
+	assert_true(r == -EPIPE || r == -ECONNRESET);
+	assert_int_equal(stream_getc(p.a), r);
+	stream_read_on(p.a);
+	assert_int_equal(stream_getc(p.a), '5');
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -233,6 +252,7 @@ int main(void)
 		cmocka_unit_test(test_peer_gone),
 		cmocka_unit_test(test_pipes),
 		cmocka_unit_test(test_push_and_detach),
+		cmocka_unit_test(test_read_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
