@@ -25,7 +25,7 @@ static int the_told;
 static void tell(char what, const char *id)
 {
 	char line[64];
-	int n = snprintf(line, sizeof(line), "%c%s\n", what, id);
+	int n = snprintf(line, sizeof(line), "%c%.60s\n", what, id);
 
 	if (write(the_told, line, (size_t)n) != n)
 		_exit(2);
