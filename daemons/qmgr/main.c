@@ -147,6 +147,8 @@ static int post_jail(struct service_ctx *ctx, struct why *why)
 	scan_recover(q);
 	scan_request(q, &q->incoming, false, false);
 	scan_request(q, &q->deferred, false, false);
+	/* The lines of one turn of the loop go together: before_wait() sends them. */
+	log_hold(true);
 	return 0;
 }
 
@@ -190,6 +192,7 @@ static int before_wait(struct service_ctx *ctx)
 	fill_flow_pipe(q, now);
 	if (young_wants_tick(q) && !ev_is_active(&the_tick_timer))
 		ev_timer_again(q->loop, &the_tick_timer);
+	log_flush();
 	next = sched_next_event(&q->sched, now);
 	ev_timer_stop(q->loop, &the_sched_timer);
 	if (next == USEC_NEVER)
