@@ -142,7 +142,7 @@ static int post_jail(struct service_ctx *ctx, struct why *why)
 	the_sched_timer.data = q;
 	ev_timer_init(&the_tick_timer, on_tick_timer, TICK_SECONDS, TICK_SECONDS);
 	the_tick_timer.data = q;
-	if (young_open(q, why) < 0)
+	if (young_open(q, true, why) < 0)
 		return -EBUSY;
 	scan_recover(q);
 	scan_request(q, &q->incoming, false, false);

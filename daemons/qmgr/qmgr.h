@@ -233,9 +233,10 @@ void message_free(struct qmgr *q, struct message *m);
  * Start using the journal, or, when it is off, empty what an earlier process left in it. What fails is
  * logged: mail then goes by files.
  *
+ * @param patient   wait some seconds for another reader to go (blocks)
  * @return 0; -EBUSY another queue manager is at work on this queue, with why
  */
-_must_use_ int young_open(struct qmgr *q, struct why *why);
+_must_use_ int young_open(struct qmgr *q, bool patient, struct why *why);
 /** Stop announcing the journal. */
 void young_close(struct qmgr *q);
 /** Take up what was committed, while there is room in the active queue. */

@@ -17,6 +17,8 @@
 #define LONG_WAIT    (60 * USEC_PER_SEC)
 /* A journal that could not be opened, or that has a broken segment, is looked at again. */
 #define RETRY_TIME (10 * USEC_PER_SEC)
+/* How long the start waits for another reader to go. */
+#define OTHER_READER_TIME (5 * USEC_PER_SEC)
 /* Full segments are looked for this often while messages leave. */
 #define RECYCLE_TIME (50 * USEC_PER_MSEC)
 #define TICK_TIME    USEC_PER_SEC
@@ -49,10 +51,25 @@ static int open_journal(struct qmgr *q, struct journal_report *report, struct wh
 	return r == -ENOENT ? 0 : r;
 }
 
-int young_open(struct qmgr *q, struct why *why)
+/*
+ * At the start somebody may still be there who will be gone at once: the queue manager before this one, after a
+ * reload, or a tool that settles the journal.
+ */
+static int open_patiently(struct qmgr *q, struct journal_report *report, struct why *why)
+{
+	static const struct timespec pause = { .tv_nsec = 20 * 1000 * 1000L };
+	const usec_t deadline = clock_deadline(OTHER_READER_TIME);
+	int r;
+
+	while ((r = open_journal(q, report, why)) == -EBUSY && clock_now() < deadline)
+		(void)nanosleep(&pause, NULL);
+	return r;
+}
+
+int young_open(struct qmgr *q, bool patient, struct why *why)
 {
 	struct journal_report report = { 0 };
-	int r = open_journal(q, &report, why);
+	int r = patient ? open_patiently(q, &report, why) : open_journal(q, &report, why);
 
 	if (r == -EBUSY)
 		return why_set(why, r, "the journal of this queue has another reader");
@@ -258,7 +275,7 @@ static void retry_busy(struct qmgr *q)
 	int r;
 
 	if (q->journal == NULL) {
-		if (young_open(q, &why) < 0)
+		if (young_open(q, false, &why) < 0)
 			q->journal_retry = clock_now() + RETRY_TIME;
 		q->rescan = true;
 		return;

@@ -520,3 +520,13 @@ def test_programs_agree(mta, gate):
     assert "Subject: young" in m.run("postcat", "-c", m.config, "-q", i).stdout
     sink.release()
     m.wait_log(f"{i}: removed")
+
+
+def test_reloads_in_a_row(mta):
+    """A new queue manager waits for the one before it to let go of the journal; no mail waits for a minute."""
+    m = mta({"default_transport": "discard"})
+    for _ in range(15):
+        m.run("postfix", "-c", m.config, "reload")
+        m.send("a@test.example", ["b@remote.example"])
+    m.wait_empty()
+    assert "another reader" not in m.log() and "throttling" not in m.log()

@@ -115,7 +115,7 @@ def test_disk(either):
 
 def test_unwritable_queue(mta):
     """A queue that cannot be written is a deferral, and the server lives on."""
-    m = mta({**CONF, "smtpd_peername_lookup": "no"})
+    m = mta({**CONF, "smtpd_peername_lookup": "no", "queue_journal": "no"})
     (m.queue / "incoming").rename(m.queue / "incoming.away")
     r = m.dialogue(["EHLO x", "MAIL FROM:<a@b>", "RCPT TO:<u@here.example>", "NOOP"])
     assert r[3] == "451 4.3.0 Error: queue file write error" and r[4] == "250 2.0.0 Ok"
