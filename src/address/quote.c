@@ -41,15 +41,24 @@ static int quoted_string(struct buf *b, struct str s, bool smtp)
 	return r < 0 ? r : buf_addc(b, '"');
 }
 
-/* Length of "@a,@b:" at the start, 0 when there is none. */
+/* Length of "@a,@b:" at the start, 0 when there is none; a domain in brackets must end before the colon. */
 static size_t route_length(struct str s)
 {
 	ptrdiff_t colon = str_starts(s, STR("@")) ? str_chr(s, ':') : -1;
+	bool literal = false;
 
-	for (ptrdiff_t i = 0; i < colon; i++)
-		if (breaks_atom((unsigned char)s.ptr[i]) && strchr("@,[]", s.ptr[i]) == NULL)
+	for (ptrdiff_t i = 0; i < colon; i++) {
+		char c = s.ptr[i];
+
+		if (c == '[' || c == ']') {
+			if (literal == (c == '['))
+				return 0;
+			literal = c == '[';
+		} else if (breaks_atom((unsigned char)c) && c != '@' && c != ',') {
 			return 0;
-	return (size_t)(colon + 1);
+		}
+	}
+	return literal ? 0 : (size_t)(colon + 1);
 }
 
 static int quote(struct buf *b, struct str internal, bool smtp)
@@ -62,6 +71,11 @@ static int quote(struct buf *b, struct str internal, bool smtp)
 
 	if (internal.len == 0)
 		return 0;
+	if (route > 0 && !p.has_at && !is_dot_atom(p.local)) {
+		/* "@a,@b:c d": what is behind the last '@' is a domain, and is not quoted. */
+		route = 0;
+		p = address_split(internal);
+	}
 	if (route > 0)
 		r = buf_add(b, str_head(internal, route));
 	if (r == 0)
