@@ -48,6 +48,24 @@ int fd_write_all(int fd, struct str s)
 	return 0;
 }
 
+ssize_t fd_pread(int fd, void *p, size_t n, uint64_t offset)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		ssize_t r = pread(fd, (char *)p + done, n - done, (off_t)(offset + done));
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return -errno;
+		if (r == 0)
+			break;
+		done += (size_t)r;
+	}
+	return (ssize_t)done;
+}
+
 int fd_pwrite_all(int fd, struct str s, int64_t off)
 {
 	while (s.len > 0) {

@@ -22,6 +22,12 @@ void fd_closep(int *fd);
 _must_use_ int fd_close_checked(int fd);
 /** Write everything: 0 or negative errno. Blocks. */
 _must_use_ int fd_write_all(int fd, struct str s);
+/**
+ * Read up to `n` bytes at an offset, fewer only at the end of the file.
+ *
+ * @return how many, or negative errno. Blocks.
+ */
+_must_use_ ssize_t fd_pread(int fd, void *p, size_t n, uint64_t offset);
 /** pwrite everything: 0 or negative errno. Blocks. */
 _must_use_ int fd_pwrite_all(int fd, struct str s, int64_t off);
 /** Append everything up to end of file, or -EMSGSIZE at the buffer's limit. Blocks. */

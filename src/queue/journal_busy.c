@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
@@ -58,21 +57,14 @@ static int open_file(const struct queue_settings *q, struct str id)
 static int read_all(int fd, uint64_t offset, uint64_t length, struct buf *ret)
 {
 	int r = buf_reserve(ret, length);
+	ssize_t n;
 
 	if (r < 0)
 		return r;
-	while (ret->len < length) {
-		ssize_t n = pread(fd, ret->ptr + ret->len, length - ret->len,
-			(off_t)(offset + ret->len));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		ret->len += (size_t)n;
-	}
+	n = fd_pread(fd, ret->ptr + ret->len, length - ret->len, offset + ret->len);
+	if (n < 0)
+		return (int)n;
+	ret->len += (size_t)n;
 	ret->ptr[ret->len] = '\0';
 	return 0;
 }

@@ -45,17 +45,9 @@ struct replay {
 static bool holds(int fd, struct str image)
 {
 	_cleanup_free_ char *bytes = mem_alloc(image.len + 1);
-	size_t done = 0;
 
-	while (done < image.len) {
-		ssize_t n = pread(fd, bytes + done, image.len - done, (off_t)done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		done += (size_t)n;
-	}
+	if (fd_pread(fd, bytes, image.len, 0) != (ssize_t)image.len)
+		return false;
 	for (size_t i = 0; i < image.len; i++)
 		if (bytes[i] == '\0' && image.ptr[i] != '\0')
 			return false;

@@ -8,8 +8,8 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/fd.h"
 #include "queue/journal_priv.h"
 
 /* Bytes read at once; images that do not fit are read apart. */
@@ -35,20 +35,14 @@ void journal_scan_done(struct journal_scan *s)
 static int read_into(const struct journal_scan *s, struct buf *b, uint64_t at, size_t n)
 {
 	int r = buf_reserve(b, n);
+	ssize_t got;
 
 	if (r < 0)
 		return r;
-	while (b->len < n) {
-		ssize_t got = pread(s->seg->fd, b->ptr + b->len, n - b->len, (off_t)(at + b->len));
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		if (got == 0)
-			break;
-		b->len += (size_t)got;
-	}
+	got = fd_pread(s->seg->fd, b->ptr, n, at);
+	if (got < 0)
+		return (int)got;
+	b->len = (size_t)got;
 	return 0;
 }
 

@@ -45,17 +45,6 @@ static int open_file(uint32_t number, int flags, struct stat *st)
 	return fd;
 }
 
-/* Fewer bytes than asked for only at the end: count or negative errno. */
-static ssize_t read_at(int fd, void *p, size_t n, uint64_t offset)
-{
-	ssize_t r;
-
-	do {
-		r = pread(fd, p, n, (off_t)offset);
-	} while (r < 0 && errno == EINTR);
-	return r < 0 ? -errno : r;
-}
-
 static bool is_zero(const struct journal_header *h)
 {
 	static const struct journal_header zero;
@@ -71,7 +60,7 @@ static int read_header(int fd, uint32_t number, struct journal_header *ret)
 
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
 		struct journal_header h = { 0 };
-		ssize_t n = read_at(fd, &h, sizeof(h), places[i]);
+		ssize_t n = fd_pread(fd, &h, sizeof(h), places[i]);
 
 		if (n < 0)
 			return (int)n;

@@ -41,14 +41,12 @@ static int copy(int from, uint64_t offset, uint64_t length, int to)
 	_cleanup_free_ char *bytes = mem_alloc(COPY_BYTES);
 
 	for (uint64_t done = 0; done < length;) {
-		ssize_t n = pread(from, bytes, (size_t)MIN(length - done, (uint64_t)COPY_BYTES),
-			(off_t)(offset + done));
+		ssize_t n = fd_pread(from, bytes, (size_t)MIN(length - done, (uint64_t)COPY_BYTES),
+			offset + done);
 		int r;
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n <= 0)
-			return n < 0 ? -errno : -EBADMSG;
+			return n < 0 ? (int)n : -EBADMSG;
 		r = fd_write_all(to, str_from(bytes, (size_t)n));
 		if (r < 0)
 			return r;

@@ -160,8 +160,6 @@ unsigned queue_message_mode(const struct queue_message *m)
 
 ssize_t queue_message_pread(const struct queue_message *m, char *p, size_t n, int64_t offset)
 {
-	size_t done = 0;
-
 	if (m->base != 0 || m->bytes != NULL) {
 		/* What follows in the segment is not of this message. */
 		if (offset < 0 || offset >= m->size)
@@ -172,18 +170,7 @@ ssize_t queue_message_pread(const struct queue_message *m, char *p, size_t n, in
 		(void)memcpy(p, m->bytes + offset, n);
 		return (ssize_t)n;
 	}
-	while (done < n) {
-		ssize_t r = pread(m->fd, p + done, n - done, m->base + offset + (int64_t)done);
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			return -errno;
-		if (r == 0)
-			break;
-		done += (size_t)r;
-	}
-	return (ssize_t)done;
+	return fd_pread(m->fd, p, n, (uint64_t)(m->base + offset));
 }
 
 /* Change a type byte that is `from`; one that is `to` already is left alone. */

@@ -35,6 +35,7 @@ static int teardown(void **state)
 static void test_files(void **state)
 {
 	_cleanup_buf_ struct buf b = BUF(8);
+	char part[8];
 	int fd = fd_open("f", O_RDWR | O_CREAT | O_EXCL, 0600);
 
 	(void)state;
@@ -49,6 +50,14 @@ static void test_files(void **state)
 	assert_int_equal(fd_close_checked(fd), -EBADF);
 	assert_int_equal(fd_read_file("f", &b), 0);
 	assert_string_equal(buf_cstr(&b), "123ab678");
+	fd = fd_open("f", O_RDONLY, 0);
+	assert_int_equal(fd_pread(fd, part, 4, 2), 4);
+	assert_memory_equal(part, "3ab6", 4);
+	assert_int_equal(fd_pread(fd, part, sizeof(part), 6), 2);
+	assert_memory_equal(part, "78", 2);
+	assert_int_equal(fd_pread(fd, part, 1, 8), 0);
+	fd_close(fd);
+	assert_int_equal(fd_pread(-1, part, 1, 0), -EBADF);
 	assert_int_equal(fd_read_file("f", &b), -EMSGSIZE);
 	buf_clear(&b);
 	assert_int_equal(fd_read_file(".", &b), -EISDIR);
