@@ -3,7 +3,6 @@
  * notice.c — the transcript of a session, sent to the postmaster when the server broke the protocol
  * (notify_classes: protocol). Kept only where it may be wanted.
  */
-#include <stdarg.h>
 
 #include "client.h"
 #include "intake/intake.h"
@@ -51,19 +50,6 @@ void notice_code(struct session *s, int code)
 		s->protocol_error = true;
 }
 
-static int put(struct post *p, const char *fmt, ...) _printf_(2, 3);
-static int put(struct post *p, const char *fmt, ...)
-{
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
-	va_list ap;
-	int r;
-
-	va_start(ap, fmt);
-	r = buf_addv(&b, fmt, ap);
-	va_end(ap);
-	return r < 0 ? r : post_line(p, buf_str(&b));
-}
-
 static int put_head(const struct client *c, const struct session *s, struct post *p)
 {
 	const struct client_params *cp = &c->p;
@@ -72,18 +58,18 @@ static int put_head(const struct client *c, const struct session *s, struct post
 
 	clock_rfc5322(&date, (time_t)(clock_wall() / USEC_PER_SEC));
 	if (r == 0)
-		r = put(p, "Date: %s", buf_cstr(&date));
+		r = post_linef(p, "Date: %s", buf_cstr(&date));
 	if (r == 0)
-		r = put(p, "From: Mail Delivery System <MAILER-DAEMON@%s>", cp->myhostname);
+		r = post_linef(p, "From: Mail Delivery System <MAILER-DAEMON@%s>", cp->myhostname);
 	if (r == 0)
-		r = put(p, "To: Postmaster <%s>", cp->error_notice_recipient);
+		r = post_linef(p, "To: Postmaster <%s>", cp->error_notice_recipient);
 	if (r == 0)
-		r = put(p, "Subject: %s %s client: errors from %s", cp->mail_name,
+		r = post_linef(p, "Subject: %s %s client: errors from %s", cp->mail_name,
 			c->lmtp ? "LMTP" : "SMTP", s->where_port);
 	if (r == 0)
 		r = post_line(p, STR_EMPTY);
 	if (r == 0)
-		r = put(p, "Unexpected response from %s.", s->where_port);
+		r = post_linef(p, "Unexpected response from %s.", s->where_port);
 	return r;
 }
 
@@ -92,7 +78,7 @@ static int put_transcript(const struct session *s, struct post *p)
 	int r = post_line(p, STR_EMPTY);
 
 	if (r == 0)
-		r = put(p, "Transcript of session follows.");
+		r = post_linef(p, "Transcript of session follows.");
 	if (r == 0)
 		r = post_line(p, STR_EMPTY);
 	for (size_t i = 0; r == 0 && i < s->history.n; i++)
@@ -100,7 +86,7 @@ static int put_transcript(const struct session *s, struct post *p)
 	if (r == 0)
 		r = post_line(p, STR_EMPTY);
 	if (r == 0)
-		r = put(p, "For other details, see the local mail logfile");
+		r = post_linef(p, "For other details, see the local mail logfile");
 	if (r == 0)
 		r = post_record(p, REC_XTRA, STR_EMPTY);
 	if (r == 0)

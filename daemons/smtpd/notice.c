@@ -29,48 +29,35 @@ void notice_forget(struct session *s)
 	s->history_lines = 0;
 }
 
-static int put(struct post *p, const char *fmt, ...) _printf_(2, 3);
-static int put(struct post *p, const char *fmt, ...)
-{
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
-	va_list ap;
-	int r;
-
-	va_start(ap, fmt);
-	r = buf_addv(&b, fmt, ap);
-	va_end(ap);
-	return r < 0 ? r : post_line(p, buf_str(&b));
-}
-
 static int write_notice(struct session *s, struct post *p, struct str sender)
 {
 	int r = post_received(p, s->c->myhostname, s->c->mail_name);
 
 	if (r == 0)
-		r = put(p, "From: Mail Delivery System <" STR_FMT ">", STR_ARG(sender));
+		r = post_linef(p, "From: Mail Delivery System <" STR_FMT ">", STR_ARG(sender));
 	if (r == 0)
-		r = put(p, "To: Postmaster <%s>", s->c->error_notice_recipient);
+		r = post_linef(p, "To: Postmaster <%s>", s->c->error_notice_recipient);
 	if (r == 0)
-		r = put(p, "Subject: %s SMTP server: errors from " STR_FMT, s->c->mail_name,
+		r = post_linef(p, "Subject: %s SMTP server: errors from " STR_FMT, s->c->mail_name,
 			STR_ARG(s->peer.namaddr));
 	if (r == 0)
-		r = put(p, "%s", "");
+		r = post_linef(p, "%s", "");
 	if (r == 0)
-		r = put(p, "Transcript of session follows.");
+		r = post_linef(p, "Transcript of session follows.");
 	if (r == 0)
-		r = put(p, "%s", "");
+		r = post_linef(p, "%s", "");
 	for (struct str rest = buf_str(&s->history); r == 0 && rest.len > 0;) {
 		struct str line = str_head(rest, (size_t)str_chr(rest, '\n'));
 
-		r = put(p, " " STR_FMT, STR_ARG(line));
+		r = post_linef(p, " " STR_FMT, STR_ARG(line));
 		rest = str_skip(rest, line.len + 1);
 	}
 	if (r == 0)
-		r = put(p, "%s", "");
+		r = post_linef(p, "%s", "");
 	if (r == 0 && s->reason != NULL)
-		r = put(p, "Session aborted, reason: %s", s->reason);
+		r = post_linef(p, "Session aborted, reason: %s", s->reason);
 	if (r == 0)
-		r = put(p, "For other details, see the local mail logfile");
+		r = post_linef(p, "For other details, see the local mail logfile");
 	if (r == 0)
 		r = post_record(p, REC_XTRA, STR_EMPTY);
 	if (r == 0)

@@ -125,6 +125,18 @@ int post_line(struct post *p, struct str line)
 	return p->out.len < BATCH_BYTES ? 0 : send_batch(p);
 }
 
+int post_linef(struct post *p, const char *fmt, ...)
+{
+	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = buf_addv(&b, fmt, ap);
+	va_end(ap);
+	return r < 0 ? r : post_line(p, buf_str(&b));
+}
+
 int post_received(struct post *p, const char *myhostname, const char *mail_name)
 {
 	_cleanup_buf_ struct buf text = BUF(BUF_SMALL);

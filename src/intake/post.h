@@ -32,6 +32,8 @@ _must_use_ int post_record(struct post *p, int type, struct str data);
 _must_use_ int post_recordf(struct post *p, int type, const char *fmt, ...) _printf_(3, 4);
 /** Send one text line as L and N records: 0 or negative errno. */
 _must_use_ int post_line(struct post *p, struct str line);
+/** Send one formatted text line: 0 or negative errno. */
+_must_use_ int post_linef(struct post *p, const char *fmt, ...) _printf_(2, 3);
 /**
  * Send the Received field that notices and forwarded mail begin with.
  *
