@@ -265,8 +265,12 @@ class Instance:
                     pass  # on its way
         return out
 
+    def is_empty(self):
+        """Looks twice: a message that goes back from deferred/ to active/, or becomes a file, is in neither place of one round."""
+        return all(not self.queue_ids() and not journalfile.live(self) for _ in range(2))
+
     def wait_empty(self, deadline=None):
-        wait_until(lambda: not self.queue_ids() and not journalfile.live(self), "the queue is empty", deadline)
+        wait_until(self.is_empty, "the queue is empty", deadline)
 
     # ---- submitting ----
 

@@ -238,8 +238,8 @@ def mixed(m, *programs):
 @pytest.mark.parametrize("persistent", [False, True], ids=["theirs", "ours"])
 def test_agents(mta, smtp_sink, persistent):
     """An agent of the kind that knows of no journal gets files only; one that greets again does not, from its second request on."""
-    m = system(mta, smtp_sink(), {"transport_maps": "inline:{{fake.example=fake:[there]}}"}, warm=False)
-    seen = []
+    m = system(mta, smtp_sink(), {"transport_maps": "inline:{{fake.example=fake:[there]}}"})
+    seen, before = [], len(journalfile.records(m))
 
     def behave(request):
         path = m.queue / "active" / request["queue_id"]
@@ -253,7 +253,7 @@ def test_agents(mta, smtp_sink, persistent):
         m.wait_log(f"{i}: removed")
     agent.close()
     assert seen == [(False, True)] + [(persistent, not persistent)] * 4
-    assert journalfile.live(m) == [] and len(journalfile.records(m)) == 5
+    assert journalfile.live(m) == [] and len(journalfile.records(m)) - before == 5
     assert warnings(m) == []
 
 
