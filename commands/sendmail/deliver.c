@@ -30,8 +30,12 @@ struct delivery {
 
 static struct str login_name(struct arena *a)
 {
-	const struct passwd *pw = getpwuid(getuid());
+	const struct passwd *pw;
 
+	errno = 0;
+	pw = getpwuid(getuid());
+	if (pw == NULL && errno != 0 && errno != ENOENT && errno != ESRCH)
+		sendmail_die(EX_TEMPFAIL, "user ID %ld: %m", (long)getuid());
 	if (pw == NULL)
 		sendmail_die(EX_OSERR, "no login name found for user ID %ld", (long)getuid());
 	return arena_str(a, str_of(pw->pw_name));

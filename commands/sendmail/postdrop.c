@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/strv.h"
 #include "intake/intake.h"
@@ -27,17 +28,20 @@ struct postdrop {
 	struct arena *a;
 	struct buf record;
 	const char *who; /* "SENDER(UID)" for messages */
+	const char *path;
 	pid_t pid;
 	int rfd, wfd;
 	int error;
 };
 
+/* Start it: its pid, or negative errno. */
 static pid_t spawn(const char *path, struct strv *argv, int in, int out)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	sigset_t defaults;
-	pid_t pid = -1;
+	pid_t pid;
+	int e;
 
 	check(posix_spawn_file_actions_init(&actions) == 0);
 	check(posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO) == 0);
@@ -47,59 +51,76 @@ static pid_t spawn(const char *path, struct strv *argv, int in, int out)
 	check(sigemptyset(&defaults) == 0 && sigaddset(&defaults, SIGPIPE) == 0);
 	check(posix_spawnattr_setsigdefault(&attr, &defaults) == 0);
 	check(posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF) == 0);
-	if (posix_spawn(&pid, path, &actions, &attr, argv->v, environ) != 0)
-		pid = -1;
+	e = posix_spawn(&pid, path, &actions, &attr, argv->v, environ);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	(void)posix_spawnattr_destroy(&attr);
-	return pid;
+	return e == 0 ? pid : -e;
 }
 
-/* It went without a word for us: the exit status says whether to try again. */
-static int no_answer(struct postdrop *p)
+/* Nothing more to say to each other: wait for its end, and log one that was not a good one. */
+static void await_end(struct postdrop *p)
 {
 	int status;
 
-	if (p->pid < 0)
-		return EX_UNAVAILABLE;
-	(void)close(p->wfd);
-	(void)close(p->rfd);
+	fd_close(TAKE_FD(p->wfd));
+	fd_close(TAKE_FD(p->rfd));
 	while (waitpid(p->pid, &status, 0) < 0)
 		if (errno != EINTR)
-			return EX_UNAVAILABLE;
-	return WIFEXITED(status) && WEXITSTATUS(status) == EX_TEMPFAIL ? EX_TEMPFAIL
-								       : EX_UNAVAILABLE;
+			return;
+	if (WIFSIGNALED(status))
+		log_warn("command \"%s -r\" killed by signal %d", p->path, WTERMSIG(status));
+	else if (WEXITSTATUS(status) != 0)
+		log_warn("command \"%s -r\" exited with status %d", p->path, WEXITSTATUS(status));
+}
+
+/*
+ * Its greeting, which comes when it has a place for the message. Without one, or without an answer at
+ * the end (postdrop_finish), nobody is told whether the cause is one that lasts: try again later.
+ */
+static void read_greeting(struct postdrop *p)
+{
+	const char *cause = "unexpected greeting";
+	struct attr_list list;
+	struct str value;
+	int r = attr_list_read(p->from, ATTR_NUL, LIST_MAX, p->a, &list);
+
+	if (r == 0 && attr_str(&list, "protocol", &value) == 0 &&
+		str_eq(value, STR("postdrop_protocol")))
+		return;
+	if (r < 0)
+		cause = "no greeting";
+	await_end(p);
+	sendmail_die(EX_TEMPFAIL, "%s: unable to execute %s -r: %s", p->who, p->path, cause);
 }
 
 struct postdrop *postdrop_start(const struct sendmail_conf *c, const char *who, int verbose)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
 	_cleanup_strv_ struct strv argv = { 0 };
 	struct postdrop *p = mem_new(struct postdrop);
-	struct attr_list list;
-	struct str value;
 	int to[2];
 	int from[2];
 
-	buf_putf(&path, "%s/postdrop", c->command_directory);
-	strv_add(&argv, buf_str(&path));
+	p->a = arena_new(0);
+	p->path = arena_fmt(p->a, "%s/postdrop", c->command_directory).ptr;
+	strv_add(&argv, str_of(p->path));
 	strv_add(&argv, STR("-r"));
 	for (int i = 0; i < verbose; i++)
 		strv_add(&argv, STR("-v"));
 	if (pipe2(to, O_CLOEXEC) < 0 || pipe2(from, O_CLOEXEC) < 0)
-		sendmail_die(EX_OSERR, "%s: pipe: %m", who);
+		sendmail_die(EX_TEMPFAIL, "%s: pipe: %m", who);
 	p->who = who;
-	p->pid = spawn(buf_cstr(&path), &argv, to[0], from[1]);
+	p->pid = spawn(p->path, &argv, to[0], from[1]);
+	if (p->pid < 0)
+		sendmail_die(EX_TEMPFAIL, "%s: unable to execute %s -r: %s", who, p->path,
+			strerrordesc_np(-p->pid));
 	(void)close(to[0]);
 	(void)close(from[1]);
 	p->rfd = from[0];
 	p->wfd = to[1];
 	p->to = stream_new_pair(-1, p->wfd);
 	p->from = stream_new_pair(p->rfd, -1);
-	p->a = arena_new(0);
 	p->record = BUF(RECORD_MAX + 16);
-	if (p->pid < 0 || attr_list_read(p->from, ATTR_NUL, LIST_MAX, p->a, &list) < 0 ||
-		attr_str(&list, "protocol", &value) < 0 || !str_eq(value, STR("postdrop_protocol")))
-		sendmail_die(no_answer(p), "%s: unable to execute %s -r", who, buf_cstr(&path));
+	read_greeting(p);
 	return p;
 }
 
@@ -147,11 +168,17 @@ void postdrop_finish(struct postdrop *p)
 
 	if (r == 0)
 		r = stream_flush(p->to);
+	/* It must not wait for what does not come. */
+	if (r < 0)
+		fd_close(TAKE_FD(p->wfd));
 	/* Even when writing failed there may be an answer that says why. */
 	if (attr_list_read(p->from, ATTR_NUL, LIST_MAX, p->a, &list) < 0 ||
-		attr_int(&list, "status", &status) < 0 || attr_str(&list, "reason", &reason) < 0)
-		sendmail_die(no_answer(p), "%s: error writing queue file: %s", p->who,
-			r < 0 ? strerrordesc_np(-r) : "no answer from postdrop");
+		attr_int(&list, "status", &status) < 0 || attr_str(&list, "reason", &reason) < 0) {
+		await_end(p);
+		sendmail_die(EX_TEMPFAIL, "%s: %s%s", p->who,
+			r < 0 ? "error writing queue file: " : "queue file write error",
+			r < 0 ? strerrordesc_np(-r) : "");
+	}
 	if (status != 0) {
 		if (reason.len == 0)
 			reason = str_of(intake_status_text((unsigned)status)->text);
@@ -159,7 +186,7 @@ void postdrop_finish(struct postdrop *p)
 			STR_ARG(reason));
 	}
 	if (r < 0)
-		sendmail_die(EX_UNAVAILABLE, "%s: error writing queue file: %s", p->who,
+		sendmail_die(EX_TEMPFAIL, "%s: error writing queue file: %s", p->who,
 			strerrordesc_np(-r));
 	postdrop_cancel(p);
 }
@@ -170,8 +197,8 @@ void postdrop_cancel(struct postdrop *p)
 
 	stream_free(p->to);
 	stream_free(p->from);
-	(void)close(p->wfd);
-	(void)close(p->rfd);
+	fd_close(TAKE_FD(p->wfd));
+	fd_close(TAKE_FD(p->rfd));
 	arena_free(p->a);
 	buf_done(&p->record);
 	while (waitpid(p->pid, &status, 0) < 0 && errno == EINTR)

@@ -293,19 +293,40 @@ def test_refused(place, status):
     dict(read=3),
 ], ids=str)
 def test_postdrop_misbehaves(place, told):
+    """Whatever it is, the message can be sent again: 75, in the same words but for the cause."""
     place.tell(**told)
-    ours, debian = both(place, "r@x", text=MAIL + b"line\n" * 100000)
-    assert debian["status"] != 0
-    assert ours["status"] == 69
-    assert ours["out"] == ""
-    assert "fatal: " in ours["err"]
+    fatal = []
+    for r in both(place, "r@x", text=MAIL + b"line\n" * 100000):
+        assert (r["status"], r["out"]) == (75, ""), r
+        text = r["err"].splitlines()[-1]
+        fatal.append(re.sub("(unable to execute .* -r|error writing queue file): .*", r"\1", text))
+        assert "-r\" exited with status 1" in r["err"] or told.get("die") != 1 or told.get("greeting") is None, r
+    assert fatal[0] == fatal[1] and fatal[0].startswith("fatal: ")
 
 
 def test_no_postdrop(place):
-    (place.path / "bin/postdrop").unlink()
-    ours, debian = both(place, "r@x", text=MAIL)
-    assert (ours["status"], debian["status"]) == (69, 75)
-    assert f"unable to execute {place.path}/bin/postdrop -r" in ours["err"]
+    program = place.path / "bin/postdrop"
+    for text, cause in ((None, "No such file or directory"), ("", "Permission denied"), ("\0\1", "Exec format error"),
+                        ("#!/bin/sh\nkill -9 $$\n", "no greeting")):
+        program.unlink(missing_ok=True)
+        if text is not None:
+            program.write_text(text)
+            program.chmod(0o755 if text else 0o644)
+        ours, debian = both(place, "r@x", text=MAIL)
+        assert (ours["status"], debian["status"]) == (75, 75)
+        assert f"unable to execute {program} -r: {cause}\n" in ours["err"]
+        assert f"unable to execute {program} -r: " in debian["err"]
+        assert ("-r\" killed by signal 9\n" in ours["err"]) == (cause == "no greeting")
+
+
+def test_report_that_cannot_be_written(place):
+    """The message was taken, so its sender must not hear of a failure."""
+    for args in (["-v"], ["-bv"]):
+        for program in (OURS, DEBIAN):
+            with open("/dev/full", "wb") as full:
+                p = subprocess.run(["sendmail", *args, "r@x"], executable=program, input=MAIL, stdout=full, stderr=subprocess.PIPE,
+                                   env={"MAIL_CONFIG": str(place.path / "etc")}, timeout=60)
+            assert (p.returncode, p.stderr) == (0, b""), (program, args)
 
 
 @pytest.mark.parametrize("name", ["Some Body", "", "a&b", "\u00e4", "x\ny"])

@@ -251,7 +251,7 @@ def test_refused_by_service_only(mta):
     (other / "main.cf").write_text(text)
     (other / "master.cf").write_text("")
     code, _, err = submit(m, "a", env={"MAIL_CONFIG": str(other)})
-    assert code == 69 and "postdrop: fatal: User nobody(65534) is not allowed to submit mail" in err
+    assert code == 75 and "postdrop: fatal: User nobody(65534) is not allowed to submit mail" in err
     empty(m)
 
 
