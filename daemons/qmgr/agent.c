@@ -135,6 +135,7 @@ static void send_request(struct agent *a, struct request *r)
 		settle_hold(q, r);
 	if (r->msg->attempt == 0)
 		r->msg->attempt = clock_now();
+	r->msg->unsure++;
 	a->state = AGENT_BUSY;
 	a->request = r;
 	list_remove(&a->node);
@@ -172,6 +173,8 @@ static void on_answer(struct agent *a, struct attr_list *l, struct arena *arena)
 		log_warn("transport %s: malformed delivery status", a->all->t->name);
 		res = (struct request_result){ .status = -1 };
 	}
+	if (res.no_reports)
+		r->msg->unsure--;
 	failed = res.dsn.status.len > 0;
 	buf_putf(&why, "delivery temporarily suspended: " STR_FMT,
 		STR_ARG(str_head(res.dsn.reason, MAX_REASON)));

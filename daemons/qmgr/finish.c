@@ -59,8 +59,11 @@ static bool remove_file(const struct finish *f)
 	return r == 0 || r == -ENOENT;
 }
 
+/* A message that is still young has had no other life in which a log could have been begun. */
 static void look(struct finish *f)
 {
+	if (f->m->home == HOME_YOUNG && f->m->unsure == 0)
+		return;
 	f->has_bounce = log_exists(f->q, f->q->conf.bounce_service_name, f->m->id);
 	f->has_trace = f->wants_trace && log_exists(f->q, f->q->conf.trace_service_name, f->m->id);
 }

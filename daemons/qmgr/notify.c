@@ -159,6 +159,7 @@ static void record_outcome(struct qmgr *q, struct message *m, const struct repor
 		return;
 	}
 	m->outstanding++;
+	m->unsure++;
 	if (m->probe)
 		add_call(q, q->conf.address_verify_service_name, VERIFY_PROTOCOL, buf_str(&b),
 			on_probed, m);

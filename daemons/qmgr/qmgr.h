@@ -118,6 +118,7 @@ struct message {
 	usec_t since;     /* when it came from the journal */
 	usec_t attempt;   /* when a first request of it was sent; 0: none was */
 	bool wants_file;  /* to be settled as soon as it is active */
+	size_t unsure;    /* requests that may have left a log with bounce, defer or trace */
 	size_t in_memory; /* recipients counted in q->n_rcpt */
 };
 

@@ -307,6 +307,8 @@ void pass_all(struct delivery *d, struct str transport)
 
 		if (r->status != 0)
 			continue;
+		/* The other agent reports. */
+		d->rq->has_reports = true;
 		e = request_pass(d->rq, r, transport, d->c->p.ipc_timeout, &why);
 		if (e < 0) {
 			set_why(d, "4.3.0", "mail transport unavailable: %s", why.text);

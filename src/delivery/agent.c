@@ -8,7 +8,7 @@
 #include "base/fd.h"
 #include "delivery/groups.h"
 #include "delivery/request.h"
-#include "queue/dir.h"
+#include "queue/journal_files.h"
 
 #define PROTOCOL "delivery_request_protocol"
 /** The head holds some twenty values, a recipient list three. */
@@ -164,7 +164,8 @@ static int open_file(const struct queue_settings *qs, struct delivery_request *r
 static int open_message(const struct queue_settings *qs, struct delivery_request *r,
 	struct why *why)
 {
-	int e = r->young ? queue_message_open_place(&r->place, true, &r->msg, why) : -ESTALE;
+	struct journal_files *files = qs == NULL ? NULL : qs->files;
+	int e = r->young ? queue_message_open_kept(files, &r->place, &r->msg, why) : -ESTALE;
 
 	/* It has left the journal, or the segment is gone with all that was in it. */
 	return e == -ESTALE || e == -ENOENT ? open_file(qs, r, why) : e;
@@ -201,6 +202,8 @@ int request_answer(struct stream *s, struct delivery_request *r, int status, boo
 	r->msg = NULL;
 	if (e == 0)
 		e = attr_put_int(&b, ATTR_NUL, "status", status);
+	if (e == 0 && r->young && !r->has_reports)
+		e = attr_put_int(&b, ATTR_NUL, "no_reports", 1);
 	if (e == 0)
 		e = attr_put_end(&b, ATTR_NUL);
 	if (e == 0 && again)

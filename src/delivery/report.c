@@ -127,6 +127,7 @@ static int append(const struct report_conf *c, struct ipc_client *cl, const char
 	struct why why = { 0 };
 	int e = 0;
 
+	r->rq->has_reports = true;
 	if (action != NULL)
 		d.action = str_of(action);
 	if (cl == c->trace && r->relay.len > 0 && !str_eq(r->relay, STR("none"))) {

@@ -48,7 +48,7 @@ const char *report_conf_changed(const struct report_conf *c);
 
 /** What a report is about; `relay` "none", "virtual", "host[addr]:port". */
 struct report {
-	const struct delivery_request *rq;
+	struct delivery_request *rq;
 	const struct recipient *rcpt;
 	struct str relay;
 	struct msg_stats

@@ -103,6 +103,16 @@ int request_encode(struct buf *b, const struct delivery_request *r)
 	return e;
 }
 
+/* Only our agents send it. */
+static int get_no_reports(struct attr_list *l, bool *ret)
+{
+	int value = 0;
+	int e = attr_int(l, "no_reports", &value);
+
+	*ret = e == 0 && value == 1;
+	return e == -ENOENT ? 0 : e;
+}
+
 int request_result_parse(struct attr_list *l, struct arena *a, struct request_result *ret)
 {
 	struct request_result r = { 0 };
@@ -110,6 +120,8 @@ int request_result_parse(struct attr_list *l, struct arena *a, struct request_re
 
 	if (e == 0)
 		e = attr_int(l, "status", &r.status);
+	if (e == 0)
+		e = get_no_reports(l, &r.no_reports);
 	if (e < 0)
 		return e == -ENOENT ? -EBADMSG : e;
 	r.dsn.status = arena_str(a, r.dsn.status);

@@ -5,8 +5,9 @@
  * A request names a queue file and recipients; the answer tells whether some must be tried again and,
  * when the whole destination should be avoided, why. Source: the documented internal protocol.
  *
- * One attribute is ours: "journal", the place of a message that is no file yet. Only agents that are known
- * to be ours get it (they alone greet again after an answer).
+ * Two attributes are ours. "journal" is the place of a message that is no file yet; only agents that are known
+ * to be ours get it (they alone greet again after an answer). To such a request they answer "no_reports"
+ * when bounce, defer and trace heard nothing, so qmgr need not look for logs of theirs.
  */
 #pragma once
 
@@ -72,6 +73,7 @@ struct delivery_request {
 	struct journal_place place;
 	struct queue_message *msg; /* open and share-locked while the agent works */
 	struct dsn hop_status;     /* agent sets it when the whole destination failed */
+	bool has_reports; /* bounce, defer or trace were, or may have been, told something */
 };
 
 /** Most recipients of one request (bounded by qmgr's own limits). */
@@ -81,8 +83,9 @@ struct delivery_request {
 _must_use_ int request_encode(struct buf *b, const struct delivery_request *r);
 /** The agent's answer. */
 struct request_result {
-	struct dsn dsn; /* status empty: destination is fine */
-	int status;     /* 0 all recipients done; non-zero: some must be tried again */
+	struct dsn dsn;  /* status empty: destination is fine */
+	int status;      /* 0 all recipients done; non-zero: some must be tried again */
+	bool no_reports; /* nothing was told to bounce, defer or trace; false: not known */
 };
 /** Parse an answer list. */
 _must_use_ int request_result_parse(struct attr_list *l, struct arena *a,
@@ -102,7 +105,7 @@ _must_use_ int request_result_parse(struct attr_list *l, struct arena *a,
 _must_use_ int request_read(struct stream *s, const struct queue_settings *qs, struct arena *a,
 	struct delivery_request *ret, struct why *why);
 /**
- * Agent's side: answer, with a fresh greeting in the same write when `again`; closes the file.
+ * Agent's side: answer ("no_reports" to a request with "journal" only), with a fresh greeting in the same write when `again`; closes the file.
  *
  * @param r        hop_status tells whether the destination failed
  * @param status   0 all done, -1 some must be tried again

@@ -6,6 +6,7 @@
  */
 #include "log/log.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -32,7 +33,8 @@ static struct {
 	int fatal_status;
 	unsigned fatal_pause;
 	void (*on_fatal)(void);
-	bool at_exit; /* log_flush() runs then */
+	bool at_exit;    /* log_flush() runs then */
+	_Atomic int pid; /* getpid() is a system call */
 	_Atomic int verbose;
 	_Atomic int errors;
 } the_log = { .fatal_status = 1 };
@@ -48,6 +50,11 @@ static const struct {
 	[LOG_SEV_PANIC] = { "panic: ", LOG_CRIT },
 };
 
+static void set_pid(void)
+{
+	atomic_store(&the_log.pid, (int)getpid());
+}
+
 void log_init(const struct log_settings *s)
 {
 	struct sinks *old = the_log.sinks;
@@ -56,6 +63,8 @@ void log_init(const struct log_settings *s)
 	if (!the_log.at_exit) {
 		the_log.at_exit = true;
 		check(atexit(log_flush) == 0);
+		set_pid();
+		check(pthread_atfork(NULL, NULL, set_pid) == 0);
 	}
 	the_log.sinks = sinks_new(s);
 	sinks_free(old);
@@ -143,7 +152,8 @@ static void emit(enum log_sev sev, const char *fmt, va_list ap)
 		to_stderr(the_log.tag, text);
 	if (the_log.sinks == NULL)
 		return;
-	buf_putf(&line, "%s[%d]: ", the_log.tag == NULL ? "postfix" : the_log.tag, (int)getpid());
+	buf_putf(&line, "%s[%d]: ", the_log.tag == NULL ? "postfix" : the_log.tag,
+		atomic_load(&the_log.pid));
 	buf_put(&line, text);
 	clock_syslog(&stamp, time(NULL));
 	sinks_write(the_log.sinks, buf_str(&stamp), buf_str(&line), the_severities[sev].priority);

@@ -33,10 +33,12 @@
 /** Room for a path "queue/x/y/id". */
 #define QUEUE_PATH_MAX 512
 
+struct journal_files;
 struct queue_settings {
-	const char *const *hashed; /* NULL-terminated names (hash_queue_names) */
-	unsigned hash_depth;       /* 1.. */
-	bool long_ids;             /* enable_long_queue_ids */
+	const char *const *hashed;   /* NULL-terminated names (hash_queue_names) */
+	unsigned hash_depth;         /* 1.. */
+	bool long_ids;               /* enable_long_queue_ids */
+	struct journal_files *files; /* of an agent: segments that stay open; NULL: none do */
 };
 
 /** 1..100 alphanumeric characters. */

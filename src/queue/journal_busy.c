@@ -35,6 +35,16 @@ int journal_segment_lock(const struct journal_segment *seg, uint64_t offset, uin
 	return 0;
 }
 
+int journal_segment_unlock(const struct journal_segment *seg, uint64_t offset, uint64_t length)
+{
+	struct flock l = { .l_type = F_UNLCK,
+		.l_whence = SEEK_SET,
+		.l_start = (off_t)offset,
+		.l_len = (off_t)length };
+
+	return fcntl(seg->fd, F_OFD_SETLK, &l) < 0 ? -errno : 0;
+}
+
 /* The file that a message has become, open for marking; -ENOENT: there is none. */
 static int open_file(const struct queue_settings *q, struct str id)
 {

@@ -264,6 +264,9 @@ struct str journal_scan_image(struct journal_scan *s);
 
 /* ---- images that agents work on ---- */
 
+/** Unlock bytes of a segment: 0 or negative errno. */
+_must_use_ int journal_segment_unlock(const struct journal_segment *seg, uint64_t offset,
+	uint64_t length);
 /** Lock bytes of a segment: 0; -EBUSY (only without `wait`); other errno. */
 _must_use_ int journal_segment_lock(const struct journal_segment *seg, uint64_t offset,
 	uint64_t length, bool exclusive, bool wait);

@@ -80,29 +80,51 @@ static int look_at_place(const struct journal_segment *seg, const struct journal
 	return ret->state == JOURNAL_REMOVED || ret->state == JOURNAL_SETTLED ? -ESTALE : 0;
 }
 
-int queue_message_open_place(const struct journal_place *p, bool writable,
+int queue_message_in_segment(const struct journal_segment *seg, const struct journal_place *p,
 	struct queue_message **ret, struct why *why)
 {
-	struct journal_segment seg = JOURNAL_NO_SEGMENT;
 	struct journal_head head;
 	struct queue_message *m;
-	int r = journal_segment_open_image(p, writable ? O_RDWR : O_RDONLY, &seg);
+	int r = look_at_place(seg, p, &head);
 
-	if (r == 0)
-		r = look_at_place(&seg, p, &head);
-	if (r < 0) {
-		journal_segment_close(&seg);
+	if (r < 0)
 		return why_errno(why, r, "open message at %llu of journal/%04u",
 			(unsigned long long)p->offset, p->segment);
-	}
 	m = mem_new(struct queue_message);
-	m->fd = seg.fd;
+	m->fd = seg->fd;
 	m->base = (int64_t)p->offset;
 	m->size = (int64_t)p->length;
 	m->mtime = head.created;
 	m->mode = QUEUE_MODE_READY;
 	*ret = m;
 	return 0;
+}
+
+static int open_image(const struct journal_place *p, int flags, struct journal_segment *seg,
+	struct queue_message **ret, struct why *why)
+{
+	int r = journal_segment_open_image(p, flags, seg);
+
+	if (r < 0)
+		return why_errno(why, r, "open journal/%04u for a message", p->segment);
+	r = queue_message_in_segment(seg, p, ret, why);
+	if (r < 0)
+		journal_segment_close(seg);
+	return r;
+}
+
+int queue_message_open_place(const struct journal_place *p, bool writable,
+	struct queue_message **ret, struct why *why)
+{
+	struct journal_segment seg;
+
+	return open_image(p, writable ? O_RDWR : O_RDONLY, &seg, ret, why);
+}
+
+int queue_message_open_segment(const struct journal_place *p, struct journal_segment *seg,
+	struct queue_message **ret, struct why *why)
+{
+	return open_image(p, O_RDWR, seg, ret, why);
 }
 
 struct queue_message *queue_message_of_bytes(struct str bytes)
@@ -134,7 +156,10 @@ void queue_message_close(struct queue_message *m)
 {
 	if (m == NULL)
 		return;
-	fd_close(m->fd);
+	if (m->files != NULL)
+		journal_files_put(m->files, m->kept, (uint64_t)m->base, (uint64_t)m->size);
+	else
+		fd_close(m->fd);
 	free(m);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * queue/message_priv.h — the inside of a message handle, for message.c and reader.c only.
+ * queue/message_priv.h — the inside of a message handle, for message.c, reader.c and journal_files.c only.
  */
 #pragma once
 
@@ -13,7 +13,20 @@ struct queue_message {
 	int64_t size;
 	int64_t mtime;
 	unsigned mode;
+	struct journal_files *files; /* fd goes back there; NULL: it is closed */
+	struct kept *kept;
 };
+
+struct journal_segment;
+
+/** A handle on an image of a segment that is open and locked; its descriptor becomes the handle's. */
+_must_use_ int queue_message_in_segment(const struct journal_segment *seg,
+	const struct journal_place *p, struct queue_message **ret, struct why *why);
+/** Open the segment for writing, lock the image, and make a handle as above. */
+_must_use_ int queue_message_open_segment(const struct journal_place *p,
+	struct journal_segment *seg, struct queue_message **ret, struct why *why);
+/** Give a descriptor back, unlocked. */
+void journal_files_put(struct journal_files *f, struct kept *k, uint64_t offset, uint64_t length);
 
 /** Read up to `n` bytes at a message offset, fewer only at its end: count or negative errno. */
 _must_use_ ssize_t queue_message_pread(const struct queue_message *m, char *p, size_t n,

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "log/log.h"
+#include "queue/journal_files.h"
 
 /* Bytes that a connection keeps between two requests. */
 #define KEEP_MEMORY ((size_t)32 * 1024)
@@ -32,6 +33,7 @@ int agent_open(struct agent *ag, struct conf *c, const char *name, struct why *w
 	ag->queue = (struct queue_settings){
 		.hashed = ag->hashed.n > 0 ? (const char *const *)ag->hashed.v : NULL,
 		.hash_depth = (unsigned)p.hash_queue_depth,
+		.files = journal_files_new(JOURNAL_FILES_IDLE),
 	};
 	return report_params_open(c, name, &log_notes, &ag->params, &ag->report, why);
 }

@@ -150,6 +150,16 @@ static void test_gone(void **state)
 	close_pair(&p);
 }
 
+static void expect_no_reports(struct pair *p, bool want)
+{
+	struct request_result res;
+	struct attr_list l;
+
+	assert_int_equal(attr_list_read(p->peer, ATTR_NUL, 65536, p->a, &l), 0);
+	assert_int_equal(request_result_parse(&l, p->a, &res), 0);
+	assert_int_equal(res.no_reports, want);
+}
+
 /* A message in the journal; when it has left that, its file. */
 static void test_young(void **state)
 {
@@ -171,6 +181,12 @@ static void test_young(void **state)
 	assert_int_equal(queue_message_size(out.msg), e.place.length);
 	assert_int_equal(queue_message_mark_done(out.msg, RIG_RCPT), 0);
 	assert_int_equal(request_answer(p.agent, &out, 0, false), 0);
+	expect_no_reports(&p, true);
+	send_request(&p, &r, false);
+	assert_int_equal(request_read(p.agent, NULL, p.a, &out, NULL), 0);
+	out.has_reports = true;
+	assert_int_equal(request_answer(p.agent, &out, 0, false), 0);
+	expect_no_reports(&p, false);
 
 	assert_int_equal(journal_settle(&rig_queues, &e, STR("active"), true, NULL), 0);
 	journal_settled(jr, &e.place);

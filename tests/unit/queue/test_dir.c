@@ -11,10 +11,10 @@
 #include "spool.h"
 
 static const char *const hashed[] = { "Deferred", "defer", NULL };
-static const struct queue_settings depth1 = { hashed, 1, false };
-static const struct queue_settings depth3 = { hashed, 3, true };
-static const struct queue_settings depth8 = { hashed, 8, false };
-static const struct queue_settings plain = { NULL, 1, false };
+static const struct queue_settings depth1 = { hashed, 1, false, NULL };
+static const struct queue_settings depth3 = { hashed, 3, true, NULL };
+static const struct queue_settings depth8 = { hashed, 8, false, NULL };
+static const struct queue_settings plain = { NULL, 1, false, NULL };
 
 static void test_paths(void **state)
 {

@@ -9,6 +9,7 @@
 #include "../queue/spool.h"
 #include "base/fd.h"
 #include "net/socket.h"
+#include "queue/journal_files.h"
 #include "service/run_priv.h"
 
 static int the_calls;
@@ -108,6 +109,7 @@ static void play(struct setting *w, const char *want)
 	expect_answers(w->peer, want);
 	stream_free(w->peer);
 	report_conf_free(w->ag.report);
+	journal_files_free(w->ag.queue.files);
 	report_params_done(&w->ag.params);
 	strv_done(&w->ag.hashed);
 	conf_free(w->conf);

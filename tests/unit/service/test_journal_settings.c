@@ -33,7 +33,7 @@ static void test_defaults(void **state)
 	(void)state;
 	assert_int_equal(journal_params_fill(c, &queues, NULL, &p, &why), 0);
 	assert_true(p.is_on);
-	assert_int_equal(p.s.segment_size, 64 << 20);
+	assert_int_equal(p.s.segment_size, 16 << 20);
 	assert_int_equal(p.s.limit, 1 << 30);
 	assert_int_equal(p.s.message_limit, 1 << 20);
 	assert_string_equal(p.s.wake_path, "public/qmgr");
