@@ -205,7 +205,8 @@ static void test_none(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_one_after_the_other, spool_setup, spool_teardown),
+		cmocka_unit_test_setup_teardown(test_one_after_the_other, spool_setup,
+			spool_teardown),
 		cmocka_unit_test_setup_teardown(test_two_at_once, spool_setup, spool_teardown),
 		cmocka_unit_test_setup_teardown(test_ended, spool_setup, spool_teardown),
 		cmocka_unit_test_setup_teardown(test_grown, spool_setup, spool_teardown),
