@@ -58,11 +58,28 @@ static void log_input(enum log_sev sev)
 	}
 }
 
+/* The line is on standard error in any case; who reads the log file must not wait for it. */
+static void check_logged(struct conf *conf, uint64_t before)
+{
+	_cleanup_free_ char *file = NULL;
+	struct why why;
+
+	log_flush();
+	if (log_dropped() == before || conf_str(conf, "maillog_file", &file, &why) < 0 ||
+		file[0] == '\0')
+		return;
+	log_fatal(
+		"not logged: neither postlogd nor %s can be written to; without set-group-id, and "
+		"with NoNewPrivileges, only root and the mail owner may",
+		file);
+}
+
 int main(int argc, char **argv)
 {
 	_cleanup_buf_ struct buf text = BUF(BUF_SMALL);
 	struct conf *conf;
 	const char *dir = NULL, *tag = NULL, *priority = "info";
+	uint64_t dropped;
 	enum log_sev sev;
 	int c, verbose = 0;
 
@@ -94,6 +111,7 @@ int main(int argc, char **argv)
 	/* -t is the whole tag, as logger(1) has it. */
 	if (tag != NULL)
 		derive_log_tag(conf, tag, true, true);
+	dropped = log_dropped();
 	if (optind < argc) {
 		for (int i = optind; i < argc; i++) {
 			if (buf_adds(&text, argv[i]) < 0 ||
@@ -104,6 +122,7 @@ int main(int argc, char **argv)
 	} else {
 		log_input(sev);
 	}
+	check_logged(conf, dropped);
 	if (sev >= LOG_SEV_FATAL)
 		(void)sleep(1);
 	conf_free(conf);

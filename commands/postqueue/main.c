@@ -13,6 +13,7 @@
 #include "log/log.h"
 #include "postqueue.h"
 #include "service/derive.h"
+#include "service/queue_request.h"
 #include "service/table_settings.h"
 #include "table/match.h"
 
@@ -30,6 +31,7 @@ static const struct conf_var vars[] = {
 	CV_STR(struct postqueue_conf, flush_service_name),
 	CV_STR(struct postqueue_conf, queue_service_name),
 	CV_STR(struct postqueue_conf, pickup_service_name),
+	CV_STR(struct postqueue_conf, submission_service_name),
 	CV_BOOL(struct postqueue_conf, enable_long_queue_ids),
 	CV_STR(struct postqueue_conf, maillog_file),
 	CV_STR(struct postqueue_conf, hash_queue_names),
@@ -63,9 +65,8 @@ static void check_user(const char *title, const char *list, const char *action)
 	struct table_settings tables;
 	struct match_list *users;
 	struct passwd *pw;
-	const char *name;
 	struct why why = { "" };
-	enum lookup found;
+	int status;
 
 	if (getuid() == 0 || strcmp(list, "static:anyone") == 0)
 		return;
@@ -73,15 +74,13 @@ static void check_user(const char *title, const char *list, const char *action)
 		log_fatal("%s", why.text);
 	users = match_new(&tables, title, MATCH_STRING, false, str_of(list));
 	pw = getpwuid(getuid());
-	name = pw == NULL ? "unknown" : pw->pw_name;
-	found = match_str(users, str_of(name), &why);
+	status = queue_request_allowed(users, getuid(), pw == NULL ? NULL : pw->pw_name, action,
+		&why);
 	match_free(users);
-	if (found == LOOKUP_FOUND)
+	if (status == 0)
 		return;
-	if (found == LOOKUP_TEMPFAIL)
-		log_warn("%s: %s", title, why.text);
-	log_fatal_status(EX_NOPERM);
-	log_fatal("User %s(%ld) is not allowed to %s the mail queue", name, (long)getuid(), action);
+	log_fatal_status(status);
+	log_fatal("%s", why.text);
 }
 
 static void set_mode(enum mode *mode, enum mode to)

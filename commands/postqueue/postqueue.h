@@ -5,15 +5,11 @@
 #pragma once
 
 #include <stdio.h>
+#include <sysexits.h>
 
 #include "base/why.h"
 #include "conf/conf.h"
 #include "io/stream.h"
-
-/** Exit codes, as of sysexits.h. */
-#define EX_USAGE       64
-#define EX_UNAVAILABLE 69
-#define EX_NOPERM      77
 
 /** Parameters that are used. */
 struct postqueue_conf {
@@ -26,6 +22,7 @@ struct postqueue_conf {
 	const char *flush_service_name;
 	const char *queue_service_name;
 	const char *pickup_service_name;
+	const char *submission_service_name;
 	const char *maillog_file;
 	const char *hash_queue_names;
 	int64_t hash_queue_depth;
@@ -58,6 +55,17 @@ extern const struct list_ops list_as_json;
 
 /** Read a whole listing from showq: 0; -EPROTO with why, -ENODATA cut off, other errno. */
 _must_use_ int list_read(struct stream *in, const struct list_ops *ops, FILE *out, struct why *why);
+
+/** True when we may not enter public/, and so need submitd. */
+bool door_is_needed(void);
+/**
+ * Have submitd do it. Ends the program when that refuses, fails or is not there.
+ *
+ * @param what   begins the message of a failure
+ * @param verb   the request (service/queue_request.h); `name` follows it
+ * @return the connection, with what follows the answer
+ */
+_alloc_ struct stream *door_ask(const char *what, const char *verb, const char *name);
 
 /** List the queue, by showq or, as root with the system down, by a showq of our own. */
 void show_queue(bool json);

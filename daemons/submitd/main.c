@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * submitd — takes messages of local users whose postdrop has no privileges.
+ * submitd — takes messages of local users whose postdrop has no privileges, and lists and flushes the
+ * queue for their postqueue.
  *
  * Listens on open/submit, where every local user may connect; the kernel says who it is. The dialogue
  * is postdrop's own (greeting with the queue id, records, status and reason), the rules are those of
  * src/intake/submit.h, and the result is a file in the maildrop, with the user's id in it because the
  * file belongs to mail_owner. pickup does the rest. What ends a dialogue early is told to the client
- * as fatal=text and logged.
+ * as fatal=text and logged. When the first record is no part of a message but says what to do, ask.c does it.
  *
  * Peers may be hostile: memory is bounded, a record must come as one, nobody may take all the room
  * (share.h), and who keeps a connection without sending loses it when room is scarce.
@@ -15,6 +16,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "base/fd.h"
 #include "intake/recread.h"
 #include "intake/submit.h"
@@ -38,6 +40,11 @@ struct submitd_conf {
 	const char *empty_address_local_login_sender_maps_lookup_key;
 	const char *recipient_delimiter;
 	const char *pickup_service_name;
+	const char *authorized_mailq_users;
+	const char *authorized_flush_users;
+	const char *showq_service_name;
+	const char *flush_service_name;
+	const char *queue_service_name;
 	int64_t message_size_limit;
 	int64_t line_length_limit;
 	usec_t trigger_timeout;
@@ -50,6 +57,7 @@ static struct submitd_conf the_conf;
 static struct table_settings the_tables;
 static struct submit_conf *the_rules;
 static struct share *the_share;
+static struct ask *the_ask;
 static struct ipc_bell *the_bell;
 
 #define S struct submitd_conf
@@ -59,6 +67,11 @@ static const struct conf_var vars[] = {
 	CV_STR(S, empty_address_local_login_sender_maps_lookup_key),
 	CV_STR(S, recipient_delimiter),
 	CV_STR(S, pickup_service_name),
+	CV_STR(S, authorized_mailq_users),
+	CV_STR(S, authorized_flush_users),
+	CV_STR(S, showq_service_name),
+	CV_STR(S, flush_service_name),
+	CV_STR(S, queue_service_name),
 	CV_INT(S, message_size_limit),
 	CV_INT(S, line_length_limit),
 	CV_TIME(S, trigger_timeout),
@@ -139,15 +152,19 @@ static int await(struct stream *s)
 	return 0;
 }
 
-/* Take records up to E: 1; 0 the client gave up between two of them; negative errno with why. */
+/*
+ * Take records up to E: 1; 0 the client gave up between two of them, or wanted something else; negative
+ * errno with why.
+ */
 static int take_records(struct submit *m, struct stream *s, const struct submit_user *u,
 	struct why *why)
 {
 	size_t max = (size_t)the_conf.line_length_limit;
 	_cleanup_buf_ struct buf slow = BUF(max + 2);
+	bool first = true;
 	int r = 1;
 
-	while (r > 0) {
+	for (; r > 0; first = false) {
 		struct str data = STR_EMPTY;
 		int type = await(s);
 
@@ -160,6 +177,10 @@ static int take_records(struct submit *m, struct stream *s, const struct submit_
 				(long)u->uid);
 		if (type < 0 && type != -EBADMSG)
 			return why_set(why, type, "uid=%ld: malformed input", (long)u->uid);
+		if (first && type == QUEUE_REQUEST_RECORD) {
+			ask_serve(the_ask, s, u, data);
+			return 0;
+		}
 		r = submit_record(m, type, data, why);
 	}
 	return r == 0 ? 1 : r;
@@ -227,6 +248,22 @@ static void serve(struct service_ctx *ctx, struct service_client *client)
 	share_leave(the_share, uid);
 }
 
+static void open_ask(void)
+{
+	const struct ask_settings set = {
+		.authorized_mailq_users = the_conf.authorized_mailq_users,
+		.authorized_flush_users = the_conf.authorized_flush_users,
+		.showq_service_name = the_conf.showq_service_name,
+		.services = { .queue_service = the_conf.queue_service_name,
+			.pickup_service = the_conf.pickup_service_name,
+			.flush_service = the_conf.flush_service_name },
+		.tables = &the_tables,
+		.timeout = the_conf.ipc_timeout,
+	};
+
+	the_ask = ask_new(&set);
+}
+
 static int pre_jail(struct service_ctx *ctx, struct why *why)
 {
 	int r = table_settings_from_conf(ctx->conf, &log_notes, &the_tables, why);
@@ -250,6 +287,7 @@ static int pre_jail(struct service_ctx *ctx, struct why *why)
 		return why_set(why, -EINVAL, "this service has no stand-alone mode");
 	the_rules = submit_conf_new(&set);
 	the_share = share_new(ctx->clients);
+	open_ask();
 	buf_putf(&path, "public/%s", the_conf.pickup_service_name);
 	the_bell = ipc_bell_new(buf_cstr(&path), STR("W"), the_conf.trigger_timeout);
 	return 0;
@@ -257,8 +295,10 @@ static int pre_jail(struct service_ctx *ctx, struct why *why)
 
 static const char *pre_accept(struct service_ctx *ctx)
 {
+	const char *name = submit_conf_changed(the_rules);
+
 	(void)ctx;
-	return submit_conf_changed(the_rules);
+	return name != NULL ? name : ask_changed(the_ask);
 }
 
 int main(int argc, char **argv)
