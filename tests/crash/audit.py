@@ -2,6 +2,7 @@
 """Is everything that was accepted still there? Judges an image of the disk, or what a restarted system did with it."""
 
 import bisect
+import re
 
 import queuefiles
 import workload
@@ -31,11 +32,15 @@ class History:
 
     def use_replies(self, mta_log):
         """The moment the server decided to say 250 is earlier than the one the client heard it: take that one."""
-        import re
         for m in re.finditer(r": (\w+): (?:message-id|client)=.*|: (\w+): from=<s(\d+)@test.example>", mta_log):
             if m.group(2) and m.group(2) in self.replies and int(m.group(3)) in self.accepted:
                 n = int(m.group(3))
                 self.accepted[n] = min(self.accepted[n], self.replies[m.group(2)])
+
+    def was_sent(self, rcpt):
+        """A recipient of a message that was accepted at some time: every message is sent until it is."""
+        n = re.match(r"[a-z](\d+)\.", rcpt)
+        return n is not None and int(n.group(1)) in self.accepted and rcpt in workload.plan(int(n.group(1)))[0]
 
     def taken_by(self, what, rcpt, cut):
         """How often it was taken before a cut."""
@@ -124,6 +129,8 @@ def problems(history, tree, cut):
                 windows += 1
             if found and (seen or failed):
                 windows += 1
+    for where in (tree.queued, tree.mailbox, tree.notices):
+        out += [f"cut {cut}: nobody sent a message to {r}: {where[r]}" for r in where if not history.was_sent(r)]
     for r, found in tree.queued.items():
         if len([p for p in found if not p.startswith("spool/maildrop/")]) > 1 and not any(r in o for o in out):
             out.append(f"cut {cut}: recipient {r} is in the queue more than once: {found}")

@@ -17,6 +17,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+import acts  # noqa: E402
 import audit  # noqa: E402
 import disk  # noqa: E402
 import oplog  # noqa: E402
@@ -30,6 +31,11 @@ POINTS = {
     "mailbox": lambda op: op.program == "virtual",
     "bounce": lambda op: op.program == "bounce",
 }
+
+
+# Directories of a queue that must be there.
+PLACES = ("incoming", "active", "deferred", "hold", "maildrop", "bounce", "defer", "trace", "flush", "corrupt", "saved", "pid",
+          "public", "private")
 
 
 class Run:
@@ -74,13 +80,16 @@ def record(messages, threads=8, conf=None, big=0, during=None, say=print):
 
 
 def cuts_of(run, count, seed):
-    """Cuts: right after flushes, replies, renames and notes, and anywhere."""
+    """Cuts: right after flushes, replies, renames and notes, where segments are claimed, and anywhere."""
     rng = random.Random(seed)
     first = min(run.history.accepted.values())
     good = [op.n + 1 for op in run.ops if op.n > first and
             (op.kind in ("sync_end", "sync_begin", "rename", "unlink", "chmod") or (op.kind == "note"))]
     every = range(first, len(run.ops))
-    picked = set(rng.sample(good, min(len(good), count // 2)))
+    rare = [n + 1 + i for n, a in enumerate(acts.Acts(run.ops).of) if a in acts.RARE and n >= first for i in range(-4, 5)]
+    rare = [n for n in rare if n in every]
+    picked = set(rng.sample(rare, min(len(rare), count // 6)))
+    picked |= set(rng.sample(good, min(len(good), count // 2)))
     while len(picked) < min(count, len(every)):
         picked.add(rng.choice(every))
     return sorted(picked)
@@ -97,8 +106,7 @@ def replayed(d, image, cut, scratch):
     target = scratch.dir / "disk"
     shutil.rmtree(target, ignore_errors=True)
     (target / "mail").mkdir(parents=True)
-    for q in ("incoming", "active", "deferred", "hold", "maildrop", "bounce", "defer", "trace", "flush", "corrupt", "saved",
-              "pid", "public", "private"):
+    for q in PLACES:
         scratch.make(q)
     d.write({p: e for p, e in image.items() if p.startswith("spool/")}, target, cut)
     scratch.run("postsuper", "-c", scratch.config, "-J")
@@ -156,15 +164,23 @@ def judge(run, cuts, models, variants, deaf=lambda op: False, enough=None, conf=
 
 def restart(run, d, cut, model, how, seed, conf=None):
     """Start the system on an image, let everything go out, and count; problems."""
-    h = run.history
     image = d.image(cut, model, how, seed)
-    before = audit.Tree({p: (e.mode, e.content) for p, e in image.items() if wanted(p)}, h.big)
+    before = audit.Tree({p: (e.mode, e.content) for p, e in image.items() if wanted(p)}, run.history.big)
     sink = workload.Sink(deferrals=0)
     mta = workload.MailSystem(sink.nexthop, conf=conf)
-    what = f"restart after cut {cut} {model} {how} {seed}"
-    out = []
     try:
         d.write({p: e for p, e in image.items() if "/pid/" not in p}, mta.dir / "disk", cut)
+        return revive(run.history, cut, before, mta, sink, f"restart after cut {cut} {model} {how} {seed}")
+    finally:
+        sink.close()
+        if not os.environ.get("POSTROAD_KEEP"):
+            shutil.rmtree(mta.dir, ignore_errors=True)
+
+
+def revive(h, cut, before, mta, sink, what):
+    """Start `mta`, below which lies a disk after a cut (`before` is its tree), and let everything go to `sink`; problems."""
+    out = []
+    try:
         mta.start()
 
         def is_empty():  # pickup may put one on hold again
@@ -176,32 +192,28 @@ def restart(run, d, cut, model, how, seed, conf=None):
             wait_until(is_empty, "the queue is empty", 40)
         except AssertionError:
             out.append(f"{what}: the queue does not become empty: {mta.queue_ids()} {mta.log()[-2000:]}")
-        mta.stop()
-        after = collections.Counter()
-        for sender, rcpts, text in sink.taken:
-            for kind, r in workload.deliveries(sender, rcpts, text):
-                after[kind, r] += 1
-            if sender != "" and not workload.is_whole(text, h.big):
-                out.append(f"{what}: a message to {rcpts} was cut or changed")
-        boxes = audit.Tree({str(p.relative_to(mta.dir / "disk")): (0o700, p.read_bytes())
-                            for p in (mta.dir / "disk/mail").rglob("*") if p.is_file() and "new" in p.parts}, h.big)
-        out += [f"{what}: {p} is damaged" for p in boxes.damaged]
-        for n, at in h.accepted.items():
-            for r in workload.plan(n)[0]:
-                copies = after["copy", r] + len(boxes.mailbox.get(r, [])) - len(before.mailbox.get(r, []))
-                notices = after["notice", r]
-                earlier = h.taken_by("copy", r, cut) + h.taken_by("notice", r, cut) + len(before.mailbox.get(r, []))
-                if at < cut and copies + notices + earlier == 0 and not r.startswith("x"):
-                    out.append(f"{what}: message {n}: recipient {r} got nothing")
-                # What pickup has passed on may still be in maildrop too.
-                if copies > 1 and len(before.queued.get(r, [])) < 2 and \
-                        not any(p.startswith("spool/maildrop/") for p in before.queued.get(r, [])):
-                    out.append(f"{what}: message {n}: recipient {r} got {copies} copies at once")
     finally:
         mta.stop()
-        sink.close()
-        if not os.environ.get("POSTROAD_KEEP"):
-            shutil.rmtree(mta.dir, ignore_errors=True)
+    after = collections.Counter()
+    for sender, rcpts, text in sink.taken:
+        for kind, r in workload.deliveries(sender, rcpts, text):
+            after[kind, r] += 1
+        if sender != "" and not workload.is_whole(text, h.big):
+            out.append(f"{what}: a message to {rcpts} was cut or changed")
+    boxes = audit.Tree({str(p.relative_to(mta.dir / "disk")): (0o700, p.read_bytes())
+                        for p in (mta.dir / "disk/mail").rglob("*") if p.is_file() and "new" in p.parts}, h.big)
+    out += [f"{what}: {p} is damaged" for p in boxes.damaged]
+    for n, at in h.accepted.items():
+        for r in workload.plan(n)[0]:
+            copies = after["copy", r] + len(boxes.mailbox.get(r, [])) - len(before.mailbox.get(r, []))
+            notices = after["notice", r]
+            earlier = h.taken_by("copy", r, cut) + h.taken_by("notice", r, cut) + len(before.mailbox.get(r, []))
+            if at < cut and copies + notices + earlier == 0 and not r.startswith("x"):
+                out.append(f"{what}: message {n}: recipient {r} got nothing")
+            # What pickup has passed on may still be in maildrop too.
+            if copies > 1 and len(before.queued.get(r, [])) < 2 and \
+                    not any(p.startswith("spool/maildrop/") for p in before.queued.get(r, [])):
+                out.append(f"{what}: message {n}: recipient {r} got {copies} copies at once")
     return out
 
 
@@ -218,8 +230,14 @@ def check(run, o, say=print):
     models = o.models.split(",")
     variants = [("lost", 0), ("kept", 0)] + [("torn", s) for s in range(o.torn)]
     began = time.monotonic()
-    found, images, windows = judge(run, cuts_of(run, o.cuts, o.seed), models, variants, conf=o.conf)
-    say(f"{images} images of {o.cuts} cuts: {len(found)} problems, {time.monotonic() - began:.0f} s")
+    cuts = cuts_of(run, o.cuts, o.seed)
+    text, missing = acts.lines(run.ops, cuts, o.conf.get("queue_journal") != "no")
+    say(f"under way at so many of the cuts: {text}")
+    if o.every_act and missing:
+        say(f"  no cut during: {' '.join(missing)}")
+        bad += 1
+    found, images, windows = judge(run, cuts, models, variants, conf=o.conf)
+    say(f"{images} images of {len(cuts)} cuts: {len(found)} problems, {time.monotonic() - began:.0f} s")
     report(found, say)
     bad += len(found)
     for (model, how), n in sorted(windows.items()):
@@ -280,6 +298,7 @@ def main():
     p.add_argument("--big", type=int, default=0, help="lines of the longest messages")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--journal", choices=("yes", "no"), help="queue_journal")
+    p.add_argument("--every-act", action="store_true", help="fail when an act was under way at no cut (see acts.py)")
     p.add_argument("--no-self-check", dest="self_check", action="store_false")
     p.add_argument("-o", action="append", default=[], metavar="NAME=VALUE", help="main.cf parameter")
     o = p.parse_args()

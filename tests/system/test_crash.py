@@ -14,7 +14,7 @@ import crashtest  # noqa: E402
 
 def options(**kw):
     return argparse.Namespace(**{"cuts": 120, "torn": 2, "restarts": 3, "models": "ordered,loose", "seed": 1, "conf": {},
-                                 "self_check": True, **kw})
+                                 "self_check": True, "every_act": False, **kw})
 
 
 @pytest.mark.parametrize("journal", ["yes", "no"])
