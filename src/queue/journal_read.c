@@ -2,8 +2,8 @@
 /*
  * queue/journal_read.c — qmgr's side: what was committed, what has left, which segments are free again.
  *
- * Invariants: only the reader frees a segment, and only when it has no writer, everything in it was read,
- * and nothing of it is in use or held. So a place that is in use stays what it is.
+ * Invariants: only the reader frees a segment, and only when it has no writer, everything committed in it was
+ * read, and nothing of it is in use or held. So a place that is in use stays what it is.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -72,14 +72,17 @@ static void free_if_empty(struct journal_reader *r, uint32_t i)
 	struct follow *f = &r->follow[i];
 	uint64_t owner = owner_of(r, i);
 	enum journal_phase phase = journal_owner_phase(owner);
+	uint64_t committed;
 
 	if ((phase != JOURNAL_FULL && phase != JOURNAL_FAILED) || f->in_use > 0 || f->held > 0)
 		return;
-	if (f->seg.fd >= 0 && !f->is_broken &&
-		f->scan.pos < atomic_load(&r->state->page->slot[i].committed))
+	committed = atomic_load(&r->state->page->slot[i].committed);
+	/* What cannot be read now is left to a replay. */
+	if (f->seg.fd >= 0 && f->scan.pos < committed)
 		return;
-	if (f->seg.fd < 0 && phase == JOURNAL_FULL)
-		return; /* not looked at yet */
+	/* Not looked at yet; one that failed when it was claimed cannot be. */
+	if (f->seg.fd < 0 && (phase == JOURNAL_FULL || committed > JOURNAL_DATA))
+		return;
 	free_slot(r, i, owner);
 }
 

@@ -356,6 +356,34 @@ static void test_write_quota(void **state)
 	failure(0, EDQUOT);
 }
 
+/* The reader had no time for the segment before it was given up: what was acknowledged is still read. */
+static void test_failed_before_it_is_read(void **state)
+{
+	struct journal_writer *w = journal_writer_new(&rig_settings);
+	struct journal_reader *r = rig_reader(NULL);
+	struct journal_entry e;
+	char id[QUEUE_ID_MAX + 1];
+
+	(void)state;
+	assert_int_equal(rig_write(w, "a@b", 500, id), 0);
+	the_sync_error = EIO;
+	assert_int_equal(rig_write(w, "refused@b", 500, NULL), -EIO);
+	journal_recycle(r);
+	assert_int_equal(journal_next(r, &e), 1);
+	assert_string_equal(e.id, id);
+	journal_removed(r, &e.place);
+	assert_int_equal(journal_next(r, &e), 0);
+	assert_int_equal(access("journal/0000", F_OK), -1);
+	/* One that failed when it was claimed has nothing. */
+	the_sync_error = EIO;
+	assert_int_equal(rig_write(w, "a@b", 500, NULL), -EAGAIN);
+	assert_int_equal(access("journal/0000", F_OK), 0);
+	journal_recycle(r);
+	assert_int_equal(access("journal/0000", F_OK), -1);
+	journal_reader_close(r);
+	journal_writer_free(w);
+}
+
 /* After the reader starts anew a refused message does not come up either. */
 static void test_refused_stays_refused(void **state)
 {
@@ -471,6 +499,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_flush_no_space, setup, spool_teardown),
 		cmocka_unit_test_setup_teardown(test_write_fails, setup, spool_teardown),
 		cmocka_unit_test_setup_teardown(test_write_quota, setup, spool_teardown),
+		cmocka_unit_test_setup_teardown(test_failed_before_it_is_read, setup,
+			spool_teardown),
 		cmocka_unit_test_setup_teardown(test_refused_stays_refused, setup, spool_teardown),
 		cmocka_unit_test_setup_teardown(test_no_room_to_grow, setup, spool_teardown),
 		cmocka_unit_test_setup_teardown(test_limit, setup, spool_teardown),
