@@ -12,15 +12,21 @@ import subprocess
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-MIB = 1 << 20
 
-# name: (size, how to make it, how to repair it before it is mounted, options of mount). Each with its defaults.
+
+class Kind:
+    """A file system with its defaults: how it is made, repaired before it is mounted (or not), how disks may tear writes."""
+
+    def __init__(self, mib, make, repair=None, sectors=(512, 4096)):
+        self.size, self.make, self.repair, self.sectors = mib << 20, make.split(), repair and repair.split(), sectors
+
+
 FILE_SYSTEMS = {
-    "ext4": (96 * MIB, ["mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0"], None, ""),
-    "ext4-no-journal": (96 * MIB, ["mkfs.ext4", "-q", "-F", "-O", "^has_journal", "-E", "lazy_itable_init=0"],
-                        ["e2fsck", "-f", "-y"], ""),
-    "xfs": (320 * MIB, ["mkfs.xfs", "-q", "-f"], None, ""),
-    "btrfs": (160 * MIB, ["mkfs.btrfs", "-q", "-f"], None, ""),
+    "ext4": Kind(96, "mkfs.ext4 -q -F -E lazy_itable_init=0,lazy_journal_init=0"),
+    "ext4-no-journal": Kind(96, "mkfs.ext4 -q -F -O ^has_journal -E lazy_itable_init=0", "e2fsck -f -y"),
+    "xfs": Kind(320, "mkfs.xfs -q -f"),
+    # Its superblock is one block of 4096 bytes with a checksum: it counts on that being written whole.
+    "btrfs": Kind(160, "mkfs.btrfs -q -f", sectors=(4096,)),
 }
 
 
@@ -34,7 +40,7 @@ def why_not(kind="ext4"):
     name = kind.split("-")[0]
     if name not in pathlib.Path("/proc/filesystems").read_text().split():
         return f"the kernel has no {name}"
-    for program in (FILE_SYSTEMS[kind][1][0], "mount", "umount", "unshare", "cc"):
+    for program in (FILE_SYSTEMS[kind].make[0], "mount", "umount", "unshare", "cc"):
         if shutil.which(program) is None:
             return f"there is no {program}"
     return None
@@ -64,13 +70,12 @@ class Recorded:
     """A new file system, mounted at `where`; what is written to its disk goes to a log. close() leaves log and base."""
 
     def __init__(self, kind, place, where):
-        size, make, _, options = FILE_SYSTEMS[kind]
         self.place, self.where = pathlib.Path(place), where
         self.image, self.base, self.log = self.place / "image", self.place / "base", self.place / "log"
         self.file = self.place / "disk"
         with open(self.image, "wb") as f:
-            f.truncate(size)
-        run(*make, self.image)
+            f.truncate(FILE_SYSTEMS[kind].size)
+        run(*FILE_SYSTEMS[kind].make, self.image)
         run("cp", "--sparse=always", self.image, self.base)
         self.file.touch()
         program = self.place / "blockdev"
@@ -82,7 +87,7 @@ class Recorded:
                 raise AssertionError("blockdev does not start")
             time.sleep(0.01)
         try:
-            run("mount", "-o", "loop" + options, self.file, where)
+            run("mount", "-o", "loop", self.file, where)
         except AssertionError:
             unmount(self.file)
             raise
@@ -98,13 +103,12 @@ class After:
     """A disk after a cut: repaired or recovered, and mounted at `where` until the end of the `with`."""
 
     def __init__(self, kind, image, where):
-        self.repair, self.options = FILE_SYSTEMS[kind][2:]
-        self.image, self.where = image, where
+        self.repair, self.image, self.where = FILE_SYSTEMS[kind].repair, image, where
 
     def __enter__(self):
         if self.repair:
             run(*self.repair, self.image, ok=(0, 1))
-        run("mount", "-o", "loop" + self.options, self.image, self.where)
+        run("mount", "-o", "loop", self.image, self.where)
         return self
 
     def __exit__(self, *_):

@@ -6,7 +6,7 @@ A cut falls before a record. What was written before the last flush in front of 
 
 lost    none of them
 kept    all of them
-torn    by chance, from a seed: each write is there, or not, or some of its sectors (of 512 or 4096 bytes) are
+torn    by chance, from a seed: each write is there, or not, or some of its sectors (`sectors`: sizes) are
 """
 
 import mmap
@@ -16,7 +16,6 @@ import struct
 
 RECORD = struct.Struct("<IIQQQ")  # type, zero, time, offset, length: struct block_record
 WRITE, FLUSH = 1, 2
-SECTORS = (512, 4096)
 
 
 class Log:
@@ -52,7 +51,7 @@ class Log:
         self._map.close()
 
 
-def parts(data, how, rng):
+def parts(data, how, rng, sectors):
     """[(offset in data, bytes)] of one pending write that are on disk."""
     if how == "lost":
         return []
@@ -61,15 +60,15 @@ def parts(data, how, rng):
     fate = rng.random()
     if fate < 0.6:
         return [(0, data)] if fate < 0.3 else []
-    unit = rng.choice(SECTORS)
+    unit = rng.choice(sectors)
     return [(i, data[i:i + unit]) for i in range(0, len(data), unit) if rng.random() < 0.5]
 
 
 class Disks:
     """Makes the disks of a log, for cuts that only go forward. `base` (a file) is the disk when the log began: it is changed."""
 
-    def __init__(self, log, base):
-        self.log, self.base = log, base
+    def __init__(self, log, base, sectors):
+        self.log, self.base, self.sectors = log, base, sectors
         self.fd = os.open(base, os.O_RDWR)
         self.stable = 0  # records before this are in `base`
         self.pending = []
@@ -98,7 +97,7 @@ class Disks:
         fd = os.open(target, os.O_RDWR)
         try:
             for i in self.pending:
-                for off, part in parts(self.log.data(i), how, rng):
+                for off, part in parts(self.log.data(i), how, rng, self.sectors):
                     os.pwrite(fd, part, self.log.offset[i] + off)
         finally:
             os.close(fd)

@@ -56,7 +56,7 @@ def record(kind, place, o, say):
         began = time.monotonic()
         workload.join(workload.send_all(mta, o.messages, history.accept, o.threads, o.big))
         mta.run("postqueue", "-c", mta.config, "-f")
-        wait_until(lambda: not mta.queue_ids("maildrop", "incoming", "active", "deferred"), "the queue is empty", 120)
+        wait_until(lambda: crashtest.is_done(mta), "the queue is empty", 120)
         took = time.monotonic() - began
     finally:
         if mta:
@@ -128,7 +128,7 @@ def revive(kind, image, history, at, o, what, place):
 
 def has_teeth(kind, log, base, place, history, o, say):
     """When the last flush before an acceptance is taken away, something must be missing."""
-    disks, image, n = blocklog.Disks(log, base), place / "after", 0
+    disks, image, n = blocklog.Disks(log, base, blockdisk.FILE_SYSTEMS[kind].sectors), place / "after", 0
     moments = sorted(random.Random(o.seed).sample(sorted(history.accepted.values()), min(60, len(history.accepted))))
     try:
         for at in moments:
@@ -150,7 +150,7 @@ def check(kind, place, o, say=print):
     shutil.copyfile(base, place / "base-2")
     bad = 0 if has_teeth(kind, log, place / "base-2", place, history, o, say) else 1
     (place / "base-2").unlink()
-    disks = blocklog.Disks(log, base)
+    disks = blocklog.Disks(log, base, blockdisk.FILE_SYSTEMS[kind].sectors)
     image = place / "after"
     rng = random.Random(o.seed)
     variants = [("lost", 0), ("kept", 0)] + [("torn", s) for s in range(o.torn)]

@@ -277,8 +277,7 @@ static const struct act acts[] = {
 	{ "replay", with_ended_writer, replay },
 	{ "replay beside a writer", with_messages, replay },
 	{ "replay at the last generation", with_last_generation, replay },
-	{ "reading", with_ended_writer, work },
-	{ "reading beside a writer", with_messages, work },
+	{ "reading", with_messages, work },
 	{ "agents end", with_ended_writer, retry },
 };
 
