@@ -70,8 +70,8 @@ class Tree:
         for path, (mode, content) in files.items():
             parts = path.split("/")
             if parts[0] == "spool" and parts[1] == "bounce" and parts[-1] in ids:
-                for r in queuefiles.BOUNCED.findall(content):
-                    self.notices.setdefault(r.decode(), []).append(path)
+                for r in queuefiles.bounced(content):
+                    self.notices.setdefault(r, []).append(path)
 
     @classmethod
     def parse(cls, content):

@@ -69,4 +69,7 @@ def records(data):
             return
 
 
-BOUNCED = re.compile(rb"^recipient=(\S+)", re.M)
+def bounced(log):
+    """Recipients of the whole entries of a bounce log; an empty line ends one, and what a cut has torn belongs to the next."""
+    found = [re.findall(rb"^recipient=(\S+)$", entry, re.M) for entry in log.split(b"\n\n")[:-1]]
+    return [names[-1].decode() for names in found if names]
