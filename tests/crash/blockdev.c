@@ -25,9 +25,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_WRITE  (1U << 20)
-#define ROOM       (MAX_WRITE + 4096U)
-#define PAGE 4096U
+#define MAX_WRITE (1U << 20)
+#define ROOM      (MAX_WRITE + 4096U)
+#define PAGE      4096U
 
 enum block_type {
 	BLOCK_WRITE = 1, /* `length` bytes at `offset` follow; the time is that of its arrival */
