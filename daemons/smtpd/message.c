@@ -100,9 +100,7 @@ static void put_envelope(struct session *s)
 	const struct mail *m = &s->m;
 	struct timespec now;
 
-	if (s->stand_alone) {
-		attr(s, "rewrite_context", STR("local"));
-	} else {
+	if (!s->stand_alone) {
 		(void)clock_gettime(CLOCK_REALTIME, &now);
 		sink_recordf(k, REC_TIME, "%lld %ld", (long long)now.tv_sec, now.tv_nsec / 1000);
 		if (s->c->content_filter[0] != '\0')

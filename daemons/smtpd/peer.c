@@ -190,7 +190,7 @@ static void local_peer(struct session *s, struct peer *peer)
 	peer->port = STR("0");
 	peer->dest_addr = peer->addr;
 	peer->dest_port = peer->port;
-	peer->family = AF_INET;
+	peer->family = AF_UNSPEC;
 	peer->name_status = peer->reverse_status = ACCESS_NAME_OK;
 	peer_finish(s, peer, s->arena);
 }

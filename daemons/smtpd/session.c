@@ -35,6 +35,7 @@ void session_request(const struct session *s, const char *stage, struct access_r
 		.protocol = str_of(s->protocol),
 		.illegal_pipelining = s->illegal_pipelining,
 		.local_submission = s->stand_alone,
+		.no_socket_addr = s->peer.family == AF_UNSPEC,
 		.has_sender = s->m.has_sender,
 		.sender = s->m.sender,
 		.has_recipient = s->m.rcpt_count == 1,

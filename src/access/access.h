@@ -94,6 +94,8 @@ struct access_request {
 	struct str protocol; /* "SMTP", "ESMTP" */
 	struct str sasl_method, sasl_username, sasl_sender;
 	bool tls, illegal_pipelining, local_submission;
+	/* Standard input or a UNIX-domain socket: addr is said, but permit_inet_interfaces knows better. */
+	bool no_socket_addr;
 	bool has_sender, has_recipient;
 	struct str sender, recipient; /* internal form */
 	size_t recipient_count;       /* accepted so far */

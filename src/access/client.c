@@ -45,7 +45,7 @@ static bool is_own_addr(const struct eval *ev)
 
 enum result r_inet_interfaces(struct eval *ev, const struct item *it)
 {
-	if (!is_own_addr(ev))
+	if (ev->rq->no_socket_addr || !is_own_addr(ev))
 		return RES_DUNNO;
 	return access_permit(ev, it->name, CLASS_CLIENT, ev->rq->client, NULL);
 }

@@ -285,6 +285,23 @@ def test_stand_alone_dialogues(mta, debian):
             assert got[0] == got[1], (user, dialogue)
     for m in systems:
         wait_until(lambda: os.listdir(m.queue / "maildrop") == [], f"the maildrop is empty\n{m.log()}")
+        for f in (m.queue / "incoming").rglob("*"):
+            f.unlink() if f.is_file() else None
+    # Whose header is completed: that of whom postdrop was run for; not that of mail_owner, who is no INET client.
+    for clients in ("permit_inet_interfaces", "permit_mynetworks"):
+        for user in ("root", "postfix", "nobody"):
+            got = []
+            for m in systems:
+                m.setting(local_header_rewrite_clients=clients)
+                p = subprocess.run(["setpriv", "--reuid", user, "--regid", "postdrop" if user == "nobody" else user, "--clear-groups",
+                                    m.commands / "sendmail", "-bs"], env={"MAIL_CONFIG": str(m.config)}, capture_output=True, text=True,
+                                   timeout=30, input="HELO x\r\nMAIL FROM:<a>\r\nRCPT TO:<c>\r\nDATA\r\nTo: x\r\n\r\nhi\r\n.\r\nQUIT\r\n")
+                assert "queued as" in p.stdout, p
+                r = stored(m)
+                got.append([x for x in r if re.match("A (rewrite_context|client_|server_|protocol_name|helo_name)|[SR] |N To:", x)])
+            assert got[0] == got[1], (clients, user)
+            local = user != "postfix" or clients == "permit_mynetworks"
+            assert ("N To: x@test.example" in got[0]) == local and ("A rewrite_context=remote" in got[0]) != local
 
 
 def test_stand_alone_smtp(m):

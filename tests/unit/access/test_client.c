@@ -100,8 +100,11 @@ static void test_rewrite(void **state)
 		const char *list, *addr;
 		enum lookup want;
 		const char *reply;
+		bool no_socket_addr;
 	} cases[] = {
 		{ "permit_inet_interfaces", "127.0.0.1", LOOKUP_FOUND, NULL },
+		{ "permit_inet_interfaces", "127.0.0.1", LOOKUP_NONE, NULL, true },
+		{ "permit_mynetworks", "192.0.2.7", LOOKUP_FOUND, NULL, true },
 		{ "permit_inet_interfaces", "198.51.100.7", LOOKUP_NONE, NULL },
 		{ "permit_mynetworks", "192.0.2.7", LOOKUP_FOUND, NULL },
 		{ "", "127.0.0.1", LOOKUP_NONE, NULL },
@@ -123,6 +126,7 @@ static void test_rewrite(void **state)
 		s.local_header_rewrite_clients = cases[i].list;
 		rig_start(&g, s);
 		rq.addr = str_of(cases[i].addr);
+		rq.no_socket_addr = cases[i].no_socket_addr;
 		r = access_rewrite_local(g.a, &g.st, &rq, &text);
 		if (r != cases[i].want ||
 			(cases[i].reply != NULL && !str_eq(text, str_of(cases[i].reply))))
