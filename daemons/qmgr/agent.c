@@ -49,6 +49,8 @@ struct agents {
 	size_t n_waiting;
 	ev_timer retry;
 	ev_timer idle;
+	ev_timer gate; /* until it is clear which form of requests is understood */
+	struct form form;
 	bool ours; /* an agent has greeted again after an answer: it reads the journal */
 };
 
@@ -74,6 +76,7 @@ static void fill_request(struct delivery_request *d, const struct request *r)
 	const struct envelope *e = &m->env;
 
 	*d = (struct delivery_request){
+		.form = r->form.form,
 		.flags = REQUEST_SUCCESS | REQUEST_BOUNCE |
 			 (e->trace_flags & (REQUEST_MTA_VRFY | REQUEST_USR_VRFY | REQUEST_RECORD)),
 		.queue_name = STR(QUEUE_ACTIVE),
@@ -124,6 +127,7 @@ static void send_request(struct agent *a, struct request *r)
 	struct qmgr *q = a->all->q;
 	struct delivery_request d;
 
+	form_sent(&a->all->form, &r->form, clock_now());
 	fill_request(&d, r);
 	d.flags |= cache_flags(r->e.dest);
 	if (r->msg->env.warn_sent && q->conf.confirm_delay_cleared)
@@ -157,6 +161,31 @@ static void become_ready(struct agent *a)
 		ev_timer_again(all->q->loop, &all->idle);
 }
 
+/* Judge an answer by which form of requests the agent understands: true when this one is to be sent again. */
+static bool try_again(struct agents *all, struct request *r, const struct request_result *res)
+{
+	const struct form_case c = {
+		.use = &r->form,
+		.queues = &all->q->queues,
+		.id = str_of(r->msg->id),
+		.rcpt = r->rcpt,
+		.n = r->n,
+		.result = res,
+	};
+	bool was_known = all->form.known;
+
+	if (form_refused(&all->form, &c)) {
+		settle_release(all->q, r);
+		active_requeue(all->q, r);
+		return true;
+	}
+	if (!was_known && all->form.known && all->form.form == REQUEST_SMTPUTF8)
+		log_info("transport %s: its agents take delivery requests in the form of "
+			 "before 3.10",
+			all->t->name);
+	return false;
+}
+
 /* The answer to a request. */
 static void on_answer(struct agent *a, struct attr_list *l, struct arena *arena)
 {
@@ -169,9 +198,12 @@ static void on_answer(struct agent *a, struct attr_list *l, struct arena *arena)
 
 	a->state = AGENT_ANSWERED;
 	a->reused = true;
+	form_ended(&a->all->form, &r->form);
 	if (request_result_parse(l, arena, &res) < 0) {
 		log_warn("transport %s: malformed delivery status", a->all->t->name);
 		res = (struct request_result){ .status = -1 };
+	} else if (try_again(a->all, r, &res)) {
+		return;
 	}
 	if (res.no_reports)
 		r->msg->unsure--;
@@ -204,7 +236,10 @@ static void on_list(struct conn *c, struct attr_list *l, struct arena *arena)
 			throttle(all, "mail transport unavailable");
 		return;
 	}
-	all->ours = all->ours || a->state == AGENT_ANSWERED;
+	if (a->state == AGENT_ANSWERED) {
+		all->ours = true;
+		form_ours(&all->form);
+	}
 	become_ready(a);
 	all->q->pump = true;
 }
@@ -232,8 +267,10 @@ static void on_closed(struct conn *c, int err)
 	bool retry = a->reused && unread;
 
 	end_agent(a);
-	if (r != NULL)
+	if (r != NULL) {
+		form_ended(&all->form, &r->form);
 		settle_release(q, r);
+	}
 	if (state == AGENT_WAITING) {
 		log_warn("transport %s failure -- see a previous warning/fatal/panic logfile "
 			 "record for the problem description",
@@ -246,6 +283,7 @@ static void on_closed(struct conn *c, int err)
 		log_warn("transport %s failure -- see a previous warning/fatal/panic logfile "
 			 "record for the problem description",
 			all->t->name);
+		form_unanswered(&all->form, &r->form);
 		(void)sched_finish(&r->e, SCHED_NEUTRAL, STR_EMPTY, STR_EMPTY, clock_now());
 		throttle(all, "unknown mail transport error");
 		active_divert(q, r, STR("4.3.0"), STR("unknown mail transport error"));
@@ -299,6 +337,20 @@ static bool must_wait(const struct agents *all, const struct message *m)
 	return m->home == HOME_MOVING || (m->home == HOME_YOUNG && !all->ours);
 }
 
+/* While one request is tried in a form that may not be the right one, others wait a moment. */
+static bool is_gated(struct agents *all, usec_t now)
+{
+	usec_t wait;
+
+	if (form_may_send(&all->form, now, &wait))
+		return false;
+	if (!ev_is_active(&all->gate)) {
+		ev_timer_set(&all->gate, (double)wait / USEC_PER_SEC, 0);
+		ev_timer_start(all->q->loop, &all->gate);
+	}
+	return true;
+}
+
 void agent_pump(struct qmgr *q, struct transport *t)
 {
 	struct agents *all = t->user;
@@ -306,9 +358,12 @@ void agent_pump(struct qmgr *q, struct transport *t)
 	size_t want;
 
 	while (!list_is_empty(&all->ready)) {
-		struct entry *e = sched_pick(t, now);
+		struct entry *e;
 		struct request *r;
 
+		if (is_gated(all, now))
+			return;
+		e = sched_pick(t, now);
 		if (e == NULL)
 			return;
 		r = container_of(e, struct request, e);
@@ -323,6 +378,15 @@ void agent_pump(struct qmgr *q, struct transport *t)
 	while (all->n_waiting < want && !ev_is_active(&all->retry))
 		if (!connect_agent(all))
 			return;
+}
+
+static void on_gate(struct ev_loop *loop, ev_timer *w, int events)
+{
+	struct agents *all = w->data;
+
+	(void)loop;
+	(void)events;
+	agent_pump(all->q, all->t);
 }
 
 static void on_retry(struct ev_loop *loop, ev_timer *w, int events)
@@ -365,5 +429,7 @@ void agent_attach(struct qmgr *q, struct transport *t)
 	all->retry.data = all;
 	ev_timer_init(&all->idle, on_idle, 1, 1);
 	all->idle.data = all;
+	ev_timer_init(&all->gate, on_gate, 0, 0);
+	all->gate.data = all;
 	t->user = all;
 }

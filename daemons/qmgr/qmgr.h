@@ -15,6 +15,7 @@
 #include "conn.h"
 #include "delivery/report.h"
 #include "envelope.h"
+#include "form.h"
 #include "pool.h"
 #include "queue/dir.h"
 #include "schedule.h"
@@ -85,6 +86,7 @@ struct request {
 	size_t n, cap;
 	struct waiter waiter; /* to be sent when the message is a file */
 	bool in_journal;      /* an agent works on the image; its segment is held */
+	struct form_use form;
 };
 
 /** Where a recipient goes. Strings in the arena of its batch. */

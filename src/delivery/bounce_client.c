@@ -12,6 +12,17 @@
 /** A reply of these services is one small list. */
 #define REPLY_LIMIT ((size_t)4096)
 
+/*
+ * Bounce services skip attributes they do not know, unlike agents: so each finds the name it wants, smtputf8
+ * before 3.10 and sendopts from then on.
+ */
+static int put_options(struct buf *b, int sendopts)
+{
+	int e = attr_put_int(b, ATTR_NUL, "sendopts", sendopts);
+
+	return e == 0 ? attr_put_int(b, ATTR_NUL, "smtputf8", sendopts & SENDOPT_SMTPUTF8) : e;
+}
+
 static int put_flush_fields(struct buf *b, enum bounce_request what, int flags,
 	const struct bounce_message *m)
 {
@@ -26,7 +37,7 @@ static int put_flush_fields(struct buf *b, enum bounce_request what, int flags,
 	if (e == 0)
 		e = attr_put_str(b, ATTR_NUL, "encoding", m->encoding);
 	if (e == 0)
-		e = attr_put_int(b, ATTR_NUL, "sendopts", m->sendopts);
+		e = put_options(b, m->sendopts);
 	if (e == 0)
 		e = attr_put_str(b, ATTR_NUL, "sender", m->sender);
 	if (e == 0)

@@ -16,6 +16,13 @@ struct timeval msg_stats_now(void)
 	return tv;
 }
 
+static int put_options(struct buf *b, const struct delivery_request *r)
+{
+	if (r->form == REQUEST_SMTPUTF8)
+		return attr_put_int(b, ATTR_NUL, "smtputf8", r->sendopts & SENDOPT_SMTPUTF8);
+	return attr_put_int(b, ATTR_NUL, "sendopts", r->sendopts);
+}
+
 static int put_head(struct buf *b, const struct delivery_request *r)
 {
 	int e = attr_put_int(b, ATTR_NUL, "flags", r->flags);
@@ -33,7 +40,7 @@ static int put_head(struct buf *b, const struct delivery_request *r)
 	if (e == 0)
 		e = attr_put_str(b, ATTR_NUL, "encoding", r->encoding);
 	if (e == 0)
-		e = attr_put_int(b, ATTR_NUL, "sendopts", r->sendopts);
+		e = put_options(b, r);
 	if (e == 0)
 		e = attr_put_str(b, ATTR_NUL, "sender", r->sender);
 	if (e == 0)

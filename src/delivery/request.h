@@ -27,6 +27,12 @@ enum request_flags {
 	REQUEST_REC_DLY_SENT = 8192,
 };
 
+/** The two forms of a request, which differ in the name of one attribute. */
+enum request_form {
+	REQUEST_SENDOPTS, /* 3.10 and later */
+	REQUEST_SMTPUTF8, /* before: without the bits that are no part of SENDOPT_SMTPUTF8 */
+};
+
 /** Time stamps on the way; wire form is 88 bytes native. Zero: not available. */
 struct msg_stats {
 	struct timeval incoming_arrival;
@@ -52,7 +58,8 @@ struct recipient {
 };
 
 struct delivery_request {
-	int flags; /* enum request_flags */
+	enum request_form form; /* for the encoding */
+	int flags;              /* enum request_flags */
 	struct str queue_name;
 	struct str queue_id;
 	int64_t data_offset;

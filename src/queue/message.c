@@ -223,6 +223,13 @@ int queue_message_mark_done(struct queue_message *m, int64_t offset)
 	return change_type(m, offset, REC_RCPT, REC_DONE);
 }
 
+bool queue_message_is_done(const struct queue_message *m, int64_t offset)
+{
+	char type = 0;
+
+	return offset > 0 && queue_message_pread(m, &type, 1, offset) == 1 && type == REC_DONE;
+}
+
 int queue_message_kill(struct queue_message *m, int64_t offset)
 {
 	if (m->base != 0)

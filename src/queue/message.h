@@ -98,6 +98,8 @@ void queue_reader_seek(struct queue_reader *r, int64_t offset);
  * @return 0, also when it is D already; -EBADMSG no recipient record there; other errno
  */
 _must_use_ int queue_message_mark_done(struct queue_message *m, int64_t offset);
+/** True when the record at `offset` is a recipient that was marked as done. */
+bool queue_message_is_done(const struct queue_message *m, int64_t offset);
 /** Change an A record to K (a trace report that was mailed): results as for mark_done. */
 _must_use_ int queue_message_kill(struct queue_message *m, int64_t offset);
 /** Rewrite the W record at `offset` as "warning was sent" (-1): results as for mark_done. */

@@ -104,6 +104,7 @@ struct rec_size {
 #define SENDOPT_SMTPUTF8_RECIPIENT 0x08
 #define SENDOPT_TLS_OPTIONAL       0x10
 #define SENDOPT_REQUIRETLS         0x20
+#define SENDOPT_SMTPUTF8           0x0f
 #define SENDOPT_DERIVED            0x1e
 #define SENDOPT_ALL                0x3f
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Queue files made by hand, and a queue manager without the front of the mail system."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -107,24 +108,30 @@ class QueueSystem(Instance):
         return ident
 
 
+@contextlib.contextmanager
+def short_path(path):
+    """The name of a socket, by way of its directory: it may be longer than sun_path takes."""
+    fd = os.open(path.parent, os.O_PATH)
+    yield f"/proc/self/fd/{fd}/{path.name}"
+    os.close(fd)
+
+
 class FakeAgent:
     """A delivery agent in the test: answers requests on private/<name> as `behave` says.
 
     behave(request) returns (status, {dsn fields}); None closes the connection without an answer.
+    With `form`, the name of an attribute ("smtputf8" before 3.10, "sendopts" since), a request without
+    it is refused as Postfix's agents do: answered, before its recipients were read.
     """
 
-    def __init__(self, mta, name, behave, persistent=False):
-        self.behave, self.persistent = behave, persistent
-        self.requests, self.connections, self.busy, self.most = [], 0, 0, 0
+    def __init__(self, mta, name, behave, persistent=False, form=None):
+        self.behave, self.persistent, self.form = behave, persistent, form
+        self.requests, self.connections, self.busy, self.most, self.refused = [], 0, 0, 0, 0
         self.lock = threading.Lock()
         path = mta.queue / "private" / name
         self.socket = socket.socket(socket.AF_UNIX)
-        # The name of the socket is longer than sun_path takes: bind in its directory.
-        here = os.open(".", os.O_RDONLY)
-        os.chdir(path.parent)
-        self.socket.bind(name)
-        os.fchdir(here)
-        os.close(here)
+        with short_path(path) as short:
+            self.socket.bind(short)
         path.chmod(0o666)
         self.socket.listen(100)
         threading.Thread(target=self._accept, daemon=True).start()
@@ -144,6 +151,11 @@ class FakeAgent:
         c.sendall(greeting)
         while (head := read_list(f)) is not None:
             head = dict(head)
+            if self.form and self.form not in head:
+                self.refused += 1
+                c.sendall(self.answer(-1, {}))
+                f.read()
+                break
             rcpts = [dict(read_list(f))["recipient"] for _ in range(int(head["recipient_count"]))]
             request = {**head, "rcpts": rcpts, "at": time.monotonic()}
             with self.lock:
@@ -156,18 +168,34 @@ class FakeAgent:
             if answer is None:
                 c.shutdown(socket.SHUT_RDWR)
                 break
-            status, dsn = answer
-            fields = [(k, dsn.get(k, "")) for k in
-                      ("status", "diag_type", "diag_text", "mta_type", "mta_mname", "action", "reason")]
-            out = encode(fields + [("status", status)]) + b"\0"
-            c.sendall(out + (greeting if self.persistent else b""))
+            c.sendall(self.answer(*answer) + (greeting if self.persistent else b""))
             if not self.persistent:
                 f.read(1)
                 break
         c.close()
 
+    @staticmethod
+    def answer(status, dsn):
+        fields = [(k, dsn.get(k, "")) for k in
+                  ("status", "diag_type", "diag_text", "mta_type", "mta_mname", "action", "reason")]
+        return encode(fields + [("status", status % 2**32)]) + b"\0"
+
     def close(self):
         self.socket.close()
+
+
+def report_deferred(mta, request, reason):
+    """What an agent does for recipients that must wait: an entry in the defer log for each."""
+    for r in request["rcpts"]:
+        with socket.socket(socket.AF_UNIX) as c, c.makefile("rb") as f:
+            with short_path(mta.queue / "private/defer") as path:
+                c.connect(path)
+            read_list(f)
+            c.sendall(encode([("nrequest", 0), ("flags", 0), ("queue_id", request["queue_id"]), ("original_recipient", r),
+                              ("recipient", r), ("offset", 0), ("dsn_orig_rcpt", ""), ("notify_flags", 0),
+                              ("status", "4.2.2"), ("diag_type", ""), ("diag_text", ""), ("mta_type", ""),
+                              ("mta_mname", ""), ("action", "delayed"), ("reason", reason)]) + b"\0")
+            assert dict(read_list(f)) == {"status": "0"}
 
 
 def mark_done(mta, request):

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from queuefile import FakeAgent, QueueSystem, mark_done, queue_file, record, wait_for
+from queuefile import FakeAgent, QueueSystem, mark_done, queue_file, record, report_deferred, wait_for
 
 TRANSPORTS = ("inline:{ {error.test=error:5.1.1 no such user}, {retry.test=retry:4.2.2 full}, "
               "{fake.test=fake:[fake]}, {fake2.test=fake:[fake2]}, {nosuch.test=nosuch:} }")
@@ -189,6 +189,62 @@ def test_agents(system, persistent):
     assert agent.requests[0]["nexthop"] == "[fake]"
     assert agent.requests[0]["sender"] == "s@x.test"
     assert int(agent.requests[0]["flags"]) & ~(2048 | 4096) == 3
+
+
+@pytest.mark.parametrize("form", ["smtputf8", "sendopts"])
+def test_form_of_requests(system, form):
+    """Agents of before 3.10 and later ones: what is refused is put again in the other form, once, and no mail waits."""
+    mta = system(start=False)
+    agent = FakeAgent(mta, "fake", lambda r: mark_done(mta, r) or (0, {}), form=form)
+    mta.start()
+    names = [["é@fake.test", "a@fake.test"], ["b@fake.test"], ["c@fake.test"], ["d@fake2.test"]]
+    ids = [mta.inject("s@x.test", to) for to in names]
+    mta.wake()
+    for i in ids:
+        mta.wait_log(f"{i}: removed")
+    assert sorted(r["rcpts"] for r in agent.requests) == sorted(names)
+    assert {r.get(form) for r in agent.requests if r["rcpts"] == names[0]} == {"8"}
+    assert (agent.refused > 0) == (form == "smtputf8")
+    told = re.findall(r"qmgr\[\d+\]: transport fake: its agents take delivery requests in the form of before 3.10", mta.log())
+    assert len(told) == (form == "smtputf8")
+    assert "warning: transport" not in mta.log()
+    # From now on it is known: an agent that dies changes nothing.
+    before, agent.behave = agent.refused, lambda r: None
+    i = mta.send("s@x.test", ["e@fake.test"])
+    mta.wait_log(rf"{i}: to=<e@fake.test>.*status=deferred \(unknown mail transport error\)")
+    agent.behave = lambda r: mark_done(mta, r) or (0, {})
+    mta.wake("FADI")
+    mta.wait_log(f"{i}: removed")
+    assert agent.refused == before
+    assert [r["rcpts"] for r in agent.requests].count(["e@fake.test"]) == 2
+
+
+@pytest.mark.parametrize("form", ["smtputf8", "sendopts"])
+def test_deferred_at_first(system, form):
+    """The first answer tells of deferrals, which looks like a refusal: the defer log shows that it is none."""
+    mta = system(start=False)
+    agent = FakeAgent(mta, "fake", lambda r: report_deferred(mta, r, "full") or (-1, {}), form=form)
+    mta.start()
+    i = mta.send("s@x.test", ["a@fake.test", "b@fake.test"])
+    path = mta.queue / "deferred" / i[0] / i
+    wait_for(f"{path} is deferred", path.exists)
+    assert len(agent.requests) == 1
+    refused = agent.refused
+    agent.behave = lambda r: mark_done(mta, r) or (0, {})
+    mta.wake("FADI")
+    mta.wait_log(f"{i}: removed")
+    assert agent.refused == refused == (form == "smtputf8")
+
+
+def test_refused_in_every_form(system):
+    """An agent that says no without a trace is asked twice, not for ever."""
+    mta = system(start=False)
+    agent = FakeAgent(mta, "fake", lambda r: (-1, {}))
+    mta.start()
+    i = mta.send("s@x.test", ["a@fake.test"])
+    path = mta.queue / "deferred" / i[0] / i
+    wait_for(f"{path} is deferred", path.exists)
+    assert [("sendopts" in r, "smtputf8" in r) for r in agent.requests] == [(True, False), (False, True)]
 
 
 def test_recipient_limit_and_grouping(system):

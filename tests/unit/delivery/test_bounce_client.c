@@ -22,6 +22,7 @@
 	"flags\0"                                          \
 	"2\0queue_name\0active\0queue_id\0ABC\0encoding\0" \
 	"8bit\0sendopts\0"                                 \
+	"1\0smtputf8\0"                                    \
 	"1\0"                                              \
 	"sender\0s@x\0envelope_id\0e\0ret_flags\0"         \
 	"2\0"

@@ -32,6 +32,14 @@ static void test_encode(void **state)
 						"0\0nexthop\0y\0"
 						"encoding\0\0sendopts\0"
 						"3\0")));
+	/* The other form knows no bits but those of SMTPUTF8. */
+	r.form = REQUEST_SMTPUTF8;
+	r.sendopts = SENDOPT_REQUIRETLS | SENDOPT_TLS_OPTIONAL | 9;
+	buf_clear(&b);
+	assert_int_equal(request_encode(&b, &r), 0);
+	assert_true(str_find(buf_str(&b), STR("encoding\0\0smtputf8\0"
+					      "9\0sender\0")) > 0);
+	assert_true(str_find(buf_str(&b), STR("sendopts")) < 0);
 	/* 88 zero bytes are 120 characters of base64. */
 	assert_true(str_find(buf_str(&b), STR("time\0AAAAAAAAAAAAAAAAAAAA")) > 0);
 	assert_true(str_ends(buf_str(&b), STR("recipient\0b@y\0offset\0"
