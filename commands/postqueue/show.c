@@ -267,7 +267,7 @@ static void list_directly(bool json)
 		/* With the group of a set-gid program, showq would take nobody's word for its main.cf. */
 		if (setresgid(group, group, group) < 0)
 			log_fatal("setresgid(%u): %m", (unsigned)group);
-		if (dup2(p[1], STDOUT_FILENO) >= 0)
+		if (dup2(p[1], STDOUT_FILENO) >= 0 && setenv("POSTROAD_LISTING", "3.11", 1) == 0)
 			(void)execl(buf_cstr(&path), "showq", "-u", "-S", (char *)NULL);
 		log_fatal("execute %s: %m", buf_cstr(&path));
 	}
@@ -289,7 +289,7 @@ void show_queue(bool json)
 		return;
 	}
 	buf_putf(&path, "public/%s", the_conf.showq_service_name);
-	fd = net_connect_unix(buf_cstr(&path), USEC_NEVER, NULL);
+	fd = net_connect_unix_named(buf_cstr(&path), USEC_NEVER, NULL);
 	if (fd >= 0) {
 		in = stream_new(fd);
 		list_from(in, json);

@@ -43,12 +43,14 @@ static void put_address(struct listing *l, const char *name, struct str internal
 static void put_recipient(struct listing *l, struct str orig, struct str rcpt, const char *class,
 	struct str reason)
 {
-	put_address(l, "original_recipient", orig);
+	if (!l->s->brief)
+		put_address(l, "original_recipient", orig);
 	if (rcpt.len > 0)
 		put_address(l, "recipient", rcpt);
 	else
 		put(l, "recipient", str_of(l->s->empty_sender));
-	put(l, "log_class", str_of(class));
+	if (!l->s->brief)
+		put(l, "log_class", str_of(class));
 	put(l, "reason", reason);
 }
 

@@ -8,6 +8,7 @@
 
 struct list_settings {
 	struct queue_settings queues;
+	bool brief;               /* what clients of before 3.11 want: recipient and reason only */
 	const char *empty_sender; /* shown for the null sender (empty_address_recipient) */
 	size_t duplicates; /* recipients that are remembered as shown (duplicate_filter_limit) */
 };

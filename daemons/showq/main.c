@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * showq — lists the queue to whoever connects: one attribute list a message, an empty one at the end.
+ *
+ * Clients say nothing, and those of before 3.11 end at attributes that came with it. So the newer listing is
+ * for those that have a name, as ours have; in stand-alone mode POSTROAD_LISTING in the environment says it.
  */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "ipc/attr.h"
 #include "list.h"
 #include "log/log.h"
+#include "net/socket.h"
 #include "sandbox/sandbox.h"
 #include "service/service.h"
 
@@ -30,7 +35,7 @@ static struct list_settings the_settings;
 static struct strv the_hashed;
 
 /* All messages of one queue: 0, or the error of the connection. */
-static int show_queue(struct stream *out, const char *queue)
+static int show_queue(const struct list_settings *set, struct stream *out, const char *queue)
 {
 	_cleanup_(queue_scan_closep) struct queue_scan *s = NULL;
 	_cleanup_buf_ struct buf b = BUF(LIST_LIMIT);
@@ -39,7 +44,7 @@ static int show_queue(struct stream *out, const char *queue)
 
 	while (r >= 0 && (r = queue_scan_next(s, &id)) == 1) {
 		buf_clear(&b);
-		if (list_message(&the_settings, str_of(queue), id, &b) == 1) {
+		if (list_message(set, str_of(queue), id, &b) == 1) {
 			int e = stream_write(out, buf_str(&b));
 
 			if (e < 0)
@@ -51,18 +56,26 @@ static int show_queue(struct stream *out, const char *queue)
 	return 0;
 }
 
+/* For the walk through the journal. */
+struct young {
+	const struct list_settings *set;
+	struct stream *out;
+};
+
 static int show_young(void *arg, const struct journal_entry *e)
 {
+	const struct young *y = arg;
 	_cleanup_buf_ struct buf b = BUF(LIST_LIMIT);
 
-	return list_young(&the_settings, e, &b) == 1 ? stream_write(arg, buf_str(&b)) : 0;
+	return list_young(y->set, e, &b) == 1 ? stream_write(y->out, buf_str(&b)) : 0;
 }
 
 /* The messages that are no files: 0, or the error of the connection. */
-static int show_journal(struct stream *out)
+static int show_journal(const struct list_settings *set, struct stream *out)
 {
 	const struct journal_settings s = { .queues = &the_settings.queues };
-	int r = journal_each(&s, show_young, out);
+	struct young y = { set, out };
+	int r = journal_each(&s, show_young, &y);
 
 	if (r < 0 && stream_error(out) == 0) {
 		log_warn("read the journal: %s", strerrordesc_np(-r));
@@ -76,15 +89,18 @@ static void serve(struct service_ctx *ctx, struct service_client *client)
 	static const char *const queues[] = { QUEUE_MAILDROP, QUEUE_ACTIVE, QUEUE_INCOMING,
 		QUEUE_DEFERRED, QUEUE_HOLD };
 	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	struct list_settings set = the_settings;
 	int r;
 
 	(void)ctx;
+	set.brief = client->stand_alone ? getenv("POSTROAD_LISTING") == NULL
+					: !net_is_named(&client->peer);
 	check(attr_put_greeting(&b, ATTR_NUL, "mail_queue_list_protocol") == 0);
 	r = stream_write(client->stream, buf_str(&b));
 	for (size_t i = 0; i < ARRAY_LEN(queues) && r == 0; i++) {
-		r = show_queue(client->stream, queues[i]);
+		r = show_queue(&set, client->stream, queues[i]);
 		if (r == 0 && strcmp(queues[i], QUEUE_ACTIVE) == 0)
-			r = show_journal(client->stream);
+			r = show_journal(&set, client->stream);
 	}
 	if (r == 0)
 		r = stream_write(client->stream, str_from("", 1));

@@ -8,6 +8,7 @@
 #include <netdb.h>
 
 #include "base/map.h"
+#include "base/mem.h"
 #include "base/num.h"
 #include "log/log.h"
 #include "net/socket.h"
@@ -295,6 +296,7 @@ int client_setup(struct client *c, struct service_ctx *ctx, struct why *why)
 	}
 	fill_hosts(c);
 	fill_destinations(c);
+	c->best_mx = mem_new(struct pass_peer);
 	if (e == 0)
 		c->cache = cache_new((size_t)ctx->clients * CACHE_PER_CLIENT);
 	return e;

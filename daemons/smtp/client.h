@@ -64,6 +64,7 @@ struct client {
 	unsigned discard_keywords;
 	struct map *services; /* name to TCP port; read before the jail */
 	struct cache *cache;
+	struct pass_peer *best_mx; /* the agents of best_mx_transport */
 };
 
 /** Open tables, resolver, cache: 0 or negative errno. client.c */

@@ -309,7 +309,7 @@ void pass_all(struct delivery *d, struct str transport)
 			continue;
 		/* The other agent reports. */
 		d->rq->has_reports = true;
-		e = request_pass(d->rq, r, transport, d->c->p.ipc_timeout, &why);
+		e = request_pass(d->rq, r, transport, d->c->best_mx, d->c->p.ipc_timeout, &why);
 		if (e < 0) {
 			set_why(d, "4.3.0", "mail transport unavailable: %s", why.text);
 			d->last = true;

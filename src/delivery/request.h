@@ -122,13 +122,19 @@ int request_answer(struct stream *s, struct delivery_request *r, int status, boo
 /** Send the greeting "delivery_request_protocol". */
 _must_use_ int request_greet(struct stream *s);
 
+/** What passing has learnt of the agents of one transport; zero at first, for all threads. */
+struct pass_peer {
+	_Atomic int form; /* 0: nothing; else 1 + enum request_form */
+};
+
 /**
  * Hand one recipient to another transport ("transport[:nexthop]"), by the same protocol.
  *
  * The nexthop is the recipient's domain unless given. The other agent reports and marks the
- * recipient. Source: deliver passing of the documented internal protocol.
+ * recipient. An agent that knows the other form of requests only gets that. Source: deliver passing of
+ * the documented internal protocol.
  * @return 0 done; 1 the other agent deferred it and said so; negative errno: not delivered and
  *         nobody reported it (defer it), with why
  */
 _must_use_ int request_pass(const struct delivery_request *r, const struct recipient *rcpt,
-	struct str transport, usec_t timeout, struct why *why);
+	struct str transport, struct pass_peer *peer, usec_t timeout, struct why *why);

@@ -252,6 +252,16 @@ int ipc_call(struct ipc_client *c, struct str request, size_t limit, struct aren
 	return r;
 }
 
+bool ipc_client_has_idle(struct ipc_client *c)
+{
+	bool has;
+
+	(void)pthread_mutex_lock(&c->lock);
+	has = c->n_idle > 0;
+	(void)pthread_mutex_unlock(&c->lock);
+	return has;
+}
+
 static int trigger_fifo(const char *path, struct str request)
 {
 	int fd = fd_open(path, O_WRONLY | O_NONBLOCK, 0);

@@ -40,6 +40,8 @@ void ipc_client_free(struct ipc_client *c);
  */
 _must_use_ int ipc_call(struct ipc_client *c, struct str request, size_t limit, struct arena *a,
 	struct attr_list *ret, struct why *why);
+/** True when a connection is kept: the service said after its last reply that it goes on. */
+bool ipc_client_has_idle(struct ipc_client *c);
 
 /** Trigger a service ("W", "FADI", ...): UNIX socket or fifo at path; 0 or negative errno. */
 _must_use_ int ipc_trigger(const char *path, struct str request, usec_t timeout);

@@ -262,10 +262,18 @@ int net_connect(const struct net_addr *to, const struct net_addr *from, usec_t d
 	return fd;
 }
 
+/* Give a UNIX socket an unused name. */
+static int bind_any(int fd)
+{
+	const struct sockaddr any = { .sa_family = AF_UNIX };
+
+	return bind(fd, &any, sizeof(any.sa_family)) < 0 ? -errno : 0;
+}
+
 /*
  * The kernel makes a UNIX connect wait while the backlog is full; the send timeout bounds it.
  */
-int net_connect_unix(const char *path, usec_t deadline, struct why *why)
+static int connect_unix(const char *path, bool named, usec_t deadline, struct why *why)
 {
 	struct net_addr a;
 	int ms = clock_poll_ms(deadline);
@@ -280,15 +288,33 @@ int net_connect_unix(const char *path, usec_t deadline, struct why *why)
 	if (fd < 0)
 		return why_errno(why, -errno, "socket for %s", path);
 	limit_send(fd, ms);
-	do {
-		r = connect(fd, &a.sa, a.len) < 0 ? -errno : 0;
-	} while (r == -EINTR);
+	r = named ? bind_any(fd) : 0;
+	if (r == 0) {
+		do {
+			r = connect(fd, &a.sa, a.len) < 0 ? -errno : 0;
+		} while (r == -EINTR);
+	}
 	if (r < 0) {
 		fd_close(fd);
 		return why_errno(why, r == -EAGAIN ? -ETIMEDOUT : r, "connect to %s", path);
 	}
 	limit_send(fd, 0);
 	return fd;
+}
+
+int net_connect_unix(const char *path, usec_t deadline, struct why *why)
+{
+	return connect_unix(path, false, deadline, why);
+}
+
+int net_connect_unix_named(const char *path, usec_t deadline, struct why *why)
+{
+	return connect_unix(path, true, deadline, why);
+}
+
+bool net_is_named(const struct net_addr *peer)
+{
+	return peer->sa.sa_family == AF_UNIX && peer->len > sizeof(peer->sa.sa_family);
 }
 
 /* Errors of accept(2) that concern one connection only. */

@@ -46,6 +46,13 @@ _must_use_ int net_connect(const struct net_addr *to, const struct net_addr *fro
 	struct why *why);
 /** Connect to a UNIX stream socket: descriptor or negative errno. */
 _must_use_ int net_connect_unix(const char *path, usec_t deadline, struct why *why);
+/**
+ * As net_connect_unix(), from a socket with a name (any, in the abstract namespace): so the server can tell
+ * clients of a kind from others before a byte was sent.
+ */
+_must_use_ int net_connect_unix_named(const char *path, usec_t deadline, struct why *why);
+/** True when the peer of a UNIX socket has a name. */
+bool net_is_named(const struct net_addr *peer);
 /** accept(2) on a non-blocking listener: blocking descriptor, -EAGAIN when nobody waits, or error. */
 _must_use_ int net_accept(int listener, struct net_addr *ret_peer);
 /** The peer's address; false when the descriptor is not a connected socket. */

@@ -19,6 +19,8 @@ struct fake {
 	const char *protocol;
 	int status;         /* answered */
 	bool silent;        /* hang up instead of answering */
+	const char *refuse; /* requests with this text in them get `refusal` as answer */
+	struct str refusal;
 	const char *answer; /* sent instead of the status list when not NULL */
 	size_t answer_len;
 	int lists; /* attribute lists of a request */
@@ -71,7 +73,10 @@ static inline void *fake_run(void *arg)
 			ok = false;
 		buf_clear(&b);
 		fake_note(f, s, a, &ok);
-		if (f->answer != NULL)
+		if (f->refuse != NULL && atomic_load(&f->n) > 0 &&
+			strstr(f->seen[atomic_load(&f->n) - 1], f->refuse) != NULL)
+			buf_put(&b, f->refusal);
+		else if (f->answer != NULL)
 			buf_put(&b, str_from(f->answer, f->answer_len));
 		else if (attr_put_int(&b, ATTR_NUL, "status", f->status) < 0 ||
 			 attr_put_end(&b, ATTR_NUL) < 0)

@@ -94,6 +94,21 @@ static void test_unix(void **state)
 	for (int i = 0; i <= n; i++)
 		fd_close(fds[i]);
 	fd_close(listener);
+	/* Who has a name, and who has none. */
+	listener = net_listen_unix(path, 0666, 5, &why);
+	assert_true(listener >= 0);
+	for (n = 0; n < 2; n++) {
+		struct net_addr peer;
+		int c = n == 0 ? net_connect_unix(path, soon(), &why)
+			       : net_connect_unix_named(path, soon(), &why);
+		int s = net_accept(listener, &peer);
+
+		assert_true(c >= 0 && s >= 0);
+		assert_int_equal(net_is_named(&peer), n);
+		fd_close(c);
+		fd_close(s);
+	}
+	fd_close(listener);
 	listener = net_bind_dgram(path, 0600, &why);
 	assert_true(listener >= 0);
 	fd_close(listener);
