@@ -60,7 +60,8 @@ static int copy_listing(const struct ask *a, struct stream *s)
 	int r;
 
 	buf_putf(&path, "public/%s", a->set.showq_service_name);
-	fd = net_connect_unix(buf_cstr(&path), clock_deadline(a->set.timeout), NULL);
+	/* With a name: postqueue reads the newer listing. */
+	fd = net_connect_unix_named(buf_cstr(&path), clock_deadline(a->set.timeout), NULL);
 	if (fd < 0) {
 		(void)why_errno(&why, fd,
 			"Queue report unavailable - mail system is down (Connect to the public %s "
