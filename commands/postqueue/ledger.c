@@ -25,6 +25,8 @@ enum seen {
 	SEEN_CORRUPT = 1 << 9,
 	SEEN_REQUEUED = 1 << 10, /* in maildrop again; pickup has to take it */
 	SEEN_PLACE = 1 << 11,    /* is in the queue */
+	SEEN_NOTICE = 1 << 12,   /* a notice of failure was made of it */
+	SEEN_NOBODY = 1 << 13,   /* its sender gets no notices */
 };
 
 /* Longer ids, which nobody makes, are remembered to the end. */
@@ -35,6 +37,8 @@ enum seen {
 struct entry {
 	unsigned seen;
 	unsigned recipients, reported;
+	unsigned n_done;
+	uint64_t *done; /* hashes of the recipients that are reported, each once; until the end */
 	unsigned char place; /* enum ledger_end */
 	bool in_recent;
 };
@@ -49,11 +53,25 @@ struct ledger {
 
 /* ---- entries ---- */
 
+static void forget_done(struct entry *e)
+{
+	free(TAKE(e->done));
+	e->n_done = 0;
+}
+
+static void entry_free(void *arg)
+{
+	struct entry *e = arg;
+
+	forget_done(e);
+	free(e);
+}
+
 struct ledger *ledger_new(void)
 {
 	struct ledger *l = mem_new(struct ledger);
 
-	l->entries = map_new(free);
+	l->entries = map_new(entry_free);
 	l->recent = mem_array(LEDGER_RECENT, sizeof(*l->recent));
 	return l;
 }
@@ -78,6 +96,20 @@ static enum ledger_end removed_as(const struct entry *e)
 	return (e->seen & SEEN_DISCARDED) != 0 ? LEDGER_DISCARDED : LEDGER_DELIVERED;
 }
 
+/*
+ * Every recipient has its end in the log, and the sender was told of failures: what is missing is the
+ * line about the removal, which a queue manager that is killed does not write.
+ */
+static bool is_done(const struct entry *e)
+{
+	if ((e->seen & SEEN_REQUEUED) != 0 || e->recipients == 0)
+		return false;
+	if ((e->seen & SEEN_EXPIRED) != 0 && (e->seen & SEEN_NOTICE) != 0)
+		return true;
+	return e->n_done >= e->recipients && ((e->seen & (SEEN_BOUNCED | SEEN_EXPIRED)) == 0 ||
+						     (e->seen & (SEEN_NOTICE | SEEN_NOBODY)) != 0);
+}
+
 static enum ledger_end judge(const struct entry *e)
 {
 	bool has_place = (e->seen & SEEN_PLACE) != 0;
@@ -92,6 +124,8 @@ static enum ledger_end judge(const struct entry *e)
 		return (enum ledger_end)e->place;
 	if ((e->seen & SEEN_CORRUPT) != 0)
 		return LEDGER_CORRUPT;
+	if (is_done(e))
+		return removed_as(e);
 	if ((e->seen & (SEEN_ACCEPTED | SEEN_REQUEUED)) != 0)
 		return LEDGER_LOST;
 	if ((e->seen & SEEN_REFUSED) != 0)
@@ -150,6 +184,7 @@ static struct entry *begin(struct ledger *l, struct str id)
 
 	if (e != NULL && (e->seen & (SEEN_ENDED | SEEN_REFUSED)) != 0) {
 		count(l, e, judge(e));
+		forget_done(e);
 		*e = (struct entry){ .in_recent = e->in_recent };
 	}
 	if (e != NULL)
@@ -172,6 +207,7 @@ static void end(struct ledger *l, struct str id, unsigned how)
 	if (e == NULL)
 		return;
 	e->seen |= how | SEEN_ACCEPTED;
+	forget_done(e);
 	if (l->only_known) /* seen in the queue, then ended */
 		e->seen &= ~(unsigned)SEEN_PLACE;
 	make_recent(l, id, e);
@@ -194,6 +230,26 @@ static bool field(struct str text, struct str name, struct str *ret)
 	return true;
 }
 
+/*
+ * Count a recipient, "to=<...>, orig_to=<...>", that has its end: once, however often it is reported. As it
+ * matters for messages without an end only, those that have one pass.
+ */
+static void recipient_done(struct entry *e, struct str text)
+{
+	ptrdiff_t end = str_find(text, STR(", relay="));
+	uint64_t hash = hash_bytes(end < 0 ? text : str_head(text, (size_t)end));
+
+	if ((e->seen & SEEN_ENDED) != 0)
+		return;
+	for (unsigned i = 0; i < e->n_done; i++)
+		if (e->done[i] == hash)
+			return;
+	if ((e->n_done & (e->n_done - 1)) == 0) /* a power of two: full */
+		e->done = mem_resize(e->done, e->n_done == 0 ? 1 : 2 * (size_t)e->n_done,
+			sizeof(*e->done));
+	e->done[e->n_done++] = hash;
+}
+
 /* A delivery agent's line, or qmgr's in an agent's place: "to=<...>, ... status=...". */
 static void recipient_line(struct ledger *l, struct str program, struct str id, struct str text)
 {
@@ -209,6 +265,7 @@ static void recipient_line(struct ledger *l, struct str program, struct str id, 
 	if (str_eq(status, STR("deferred")))
 		return;
 	e->reported++;
+	recipient_done(e, text);
 	if (str_eq(status, STR("bounced")) || str_eq(status, STR("undeliverable")))
 		e->seen |= SEEN_BOUNCED;
 	else if (str_eq(status, STR("expired")))
@@ -233,6 +290,8 @@ static void qmgr_line(struct ledger *l, struct str id, struct str text)
 	e->seen |= SEEN_ACCEPTED;
 	if (field(text, STR("nrcpt="), &value) && num_u64(value, UINT32_MAX, &n) == 0)
 		e->recipients = (unsigned)n;
+	if (str_starts(text, STR("from=<>")) || str_starts(text, STR("from=<double-bounce@")))
+		e->seen |= SEEN_NOBODY;
 	if (str_find(text, STR("returned to sender")) >= 0)
 		e->seen |= SEEN_EXPIRED;
 }
@@ -282,11 +341,13 @@ static void intake_line(struct ledger *l, struct str id, struct str text)
 }
 
 /* "sender non-delivery notification: ID": a message that was committed. */
-static void notice_line(struct ledger *l, struct str text)
+static void notice_line(struct ledger *l, struct str id, struct str text)
 {
 	ptrdiff_t at = str_find(text, STR("notification: "));
 	struct str child = at < 0 ? STR_EMPTY : str_skip(text, (size_t)at + 14);
 
+	if (str_starts(text, STR("sender non-delivery")))
+		mark(l, id, SEEN_NOTICE);
 	if (queue_id_ok(child))
 		mark(l, child, SEEN_BEGINNING | SEEN_ACCEPTED);
 }
@@ -359,7 +420,7 @@ void ledger_line(struct ledger *l, struct str line)
 	else if (str_eq(program, STR("postsuper")))
 		postsuper_line(l, id, text);
 	else if (str_eq(program, STR("bounce")))
-		notice_line(l, text);
+		notice_line(l, id, text);
 	else
 		intake_line(l, id, text);
 }

@@ -31,6 +31,12 @@
 #define TRIGGER_MAX     1024
 /* Datagram calls at the end; each takes a batch. */
 #define DRAIN_MAX 64
+/*
+ * A parent that dies closes its end of the status channel a moment before we are somebody else's
+ * child: how long, in seconds, that is awaited, and how often it is looked.
+ */
+#define ORPHAN_SECONDS 0.2
+#define ORPHAN_LOOK    0.01
 /* How long a successor may take to be told. */
 #define HANDOVER_TIME (10 * USEC_PER_SEC)
 
@@ -41,11 +47,14 @@ struct loop {
 	struct ev_io end;
 	struct ev_timer timer;
 	struct ev_timer pause;
+	struct ev_timer orphan;
 	struct ev_signal term;
 	struct ev_io *listeners;
 	unsigned n_listeners;
 	struct list requests; /* trigger connections */
 	usec_t idle_since;
+	pid_t parent;
+	usec_t master_left; /* the status channel has ended */
 };
 
 static void on_end(struct ev_loop *ev, struct ev_io *io, int events)
@@ -55,6 +64,35 @@ static void on_end(struct ev_loop *ev, struct ev_io *io, int events)
 	(void)events;
 	ev_io_stop(ev, io);
 	run_end(l->run);
+}
+
+/* Master is gone: work until nobody has anything to say any more. It is there: it wants us to go. */
+static void on_orphan_look(struct ev_loop *ev, struct ev_timer *timer, int events)
+{
+	struct loop *l = timer->data;
+	bool is_orphan = getppid() != l->parent;
+
+	(void)events;
+	if (!is_orphan && clock_now() - l->master_left < (usec_t)(ORPHAN_SECONDS * USEC_PER_SEC))
+		return;
+	ev_timer_stop(ev, timer);
+	if (!is_orphan)
+		run_end(l->run);
+}
+
+/*
+ * The end of the status channel for a datagram service, which is the log: when master was killed the
+ * others serve their clients to the end, and what they say of accepted mail is still written.
+ */
+static void on_status_dgram(struct ev_loop *ev, struct ev_io *io, int events)
+{
+	struct loop *l = io->data;
+
+	ev_io_stop(ev, io);
+	l->run->orphan = true; /* nobody to report to, either way */
+	l->master_left = clock_now();
+	ev_timer_start(ev, &l->orphan);
+	on_orphan_look(ev, &l->orphan, events);
 }
 
 static void on_timer(struct ev_loop *ev, struct ev_timer *timer, int events)
@@ -282,8 +320,11 @@ static void start(struct loop *l)
 {
 	struct run *run = l->run;
 
-	ev_io_init(&l->status, on_end, IPC_STATUS_FD, EV_READ);
+	ev_io_init(&l->status, run->def->kind == SERVICE_DGRAM ? on_status_dgram : on_end,
+		IPC_STATUS_FD, EV_READ);
 	l->status.data = l;
+	ev_timer_init(&l->orphan, on_orphan_look, ORPHAN_LOOK, ORPHAN_LOOK);
+	l->orphan.data = l;
 	ev_io_start(l->ev, &l->status);
 	ev_io_init(&l->end, on_end, run->end_fd, EV_READ);
 	l->end.data = l;
@@ -348,7 +389,10 @@ static _noreturn_ void stand_alone(struct loop *l)
 
 void loop_event(struct run *run)
 {
-	struct loop l = { .run = run, .ev = run->ctx.loop, .idle_since = clock_now() };
+	struct loop l = { .run = run,
+		.ev = run->ctx.loop,
+		.idle_since = clock_now(),
+		.parent = getppid() };
 
 	list_init(&l.requests);
 	ev_timer_init(&l.timer, on_timer, 0., 0.);
@@ -365,6 +409,9 @@ void loop_event(struct run *run)
 			l.idle_since = clock_now();
 	}
 	stop_listening(&l);
+	/* Who serves no clients any more does not keep the address from the next one. */
+	for (unsigned i = 0; run->def->kind == SERVICE_EVENT && i < l.n_listeners; i++)
+		fd_close(l.listeners[i].fd);
 	/* Clients that are connected are served to their end. */
 	while (run->active > 0)
 		wait_once(&l, false);

@@ -51,6 +51,7 @@ struct pool {
 	bool tell;      /* the main thread waits for the end of clients */
 	int epoll;
 	bool listening;
+	bool left;      /* the listeners are closed */
 	uint64_t slots; /* clients served at once */
 };
 
@@ -140,6 +141,20 @@ static void watch_listeners(struct pool *p, bool on)
 		if (epoll_ctl(p->epoll, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, fd, &ev) < 0)
 			log_fatal("cannot watch descriptor %d: %s", fd, strerror(errno));
 	}
+}
+
+/*
+ * The process is to end: whoever comes next needs the address. Master has its own descriptors, and when
+ * that is gone the next one could not listen while we serve our last clients.
+ */
+static void leave_listeners(struct pool *p)
+{
+	watch_listeners(p, false);
+	if (p->left)
+		return;
+	p->left = true;
+	for (unsigned i = 0; i < p->run->opt.sockets; i++)
+		fd_close(IPC_LISTEN_FD + (int)i);
 }
 
 static void submit(struct pool *p, int fd, const struct net_addr *peer)
@@ -239,17 +254,20 @@ static void adjust(struct pool *p, bool changed)
 {
 	struct run *run = p->run;
 	bool full = run->active >= p->slots;
-	bool open = !full && !run->ending;
+	bool ending = run->ending; /* a worker may set it any time */
+	bool open = !full && !ending;
 
-	watch_listeners(p, open);
-	if (run->ending) {
+	if (ending) {
+		leave_listeners(p);
 		if (run->announced && (changed || !run->status_taken))
 			run_status(run, IPC_TAKEN | (int)(MAX(run->active, (uint64_t)1) << 8));
 		else if (!run->announced && !run->status_taken && run->active > 0)
 			run_status(run, IPC_TAKEN);
-	} else if (open == run->status_taken) {
-		run_status(run, open ? IPC_AVAIL : IPC_TAKEN);
+		return;
 	}
+	watch_listeners(p, open);
+	if (open == run->status_taken)
+		run_status(run, open ? IPC_AVAIL : IPC_TAKEN);
 }
 
 static void pool_init(struct pool *p, struct run *run)

@@ -35,7 +35,7 @@ void run_end(struct run *run)
 
 void run_status(struct run *run, int avail)
 {
-	if (run->ctx.stand_alone)
+	if (run->ctx.stand_alone || run->orphan)
 		return;
 	run->status_taken = (avail & 0xff) == IPC_TAKEN;
 	if (ipc_status_send(IPC_STATUS_FD, run->generation, avail) < 0)

@@ -41,6 +41,7 @@ struct run {
 	_Atomic bool ending;
 	bool status_taken;    /* what master was told last */
 	bool announced;       /* THREADED: master knows how many clients we serve at once */
+	bool orphan;          /* DGRAM: master is gone, but the work goes on */
 	bool proven;          /* master knows that we have served somebody */
 	_Atomic bool worked;  /* somebody was served */
 	int wake_fd;          /* THREADED: eventfd that wakes the main thread */

@@ -82,6 +82,9 @@ class Sink:
     def nexthop(self):
         return f"[{self.address}]:{self.port}"
 
+    def _keep(self, sender, rcpts, text):
+        self.taken.append((sender, rcpts, text))
+
     def _rcpt(self, addr):
         if addr.endswith("@bad.example"):
             return b"550 5.1.1 no such user\r\n"
@@ -131,7 +134,7 @@ class Sink:
             raise OSError("cut short")
         text = b"".join(data).replace(b"\r\n", b"\n")
         with self.lock:
-            self.taken.append((sender, rcpts, text))
+            self._keep(sender, rcpts, text)
         for what in deliveries(sender, rcpts, text):
             self.note(" ".join(("taken", *what)))
 

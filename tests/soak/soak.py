@@ -36,11 +36,28 @@ FAULTS = [(calls, e) for e in ("ENOSPC", "EDQUOT", "EMFILE", "ENOMEM") for calls
     [(("sync",), "EIO"), (("sync",), "ENOSPC"), (("socket",), "EMFILE"), (("read",), "EMFILE"), (("open", "write", "name"), "ENOSPC")]
 
 
+class Sink(workload.Sink):
+    """Counts what it takes instead of keeping it: an hour's mail is long."""
+
+    def __init__(self, **kw):
+        self.copies = collections.Counter()  # as workload.deliveries() names them
+        self.ids = set()  # queue ids of what was taken
+        self.damaged = []
+        super().__init__(**kw)
+
+    def _keep(self, sender, rcpts, text):
+        self.copies.update(workload.deliveries(sender, rcpts, text))
+        self.ids.update(m.decode() for m in re.findall(rb"\bid (\w+)[;\s]", text.partition(b"\n\n")[0]))
+        # The postmaster hears of the troubles too.
+        if re.match(r"s\d+@", sender) and not workload.is_whole(text):
+            self.damaged.append(rcpts)
+
+
 class Soak:
     def __init__(self, o, say):
         self.o, self.say = o, say
         self.rng = random.Random(o.seed)
-        self.sink = workload.Sink(deferrals=1)
+        self.sink = Sink(deferrals=1)
         self.mta = workload.MailSystem(self.sink.nexthop, conf=o.conf)
         self.accepted = {}
         self.lock = threading.Lock()
@@ -70,6 +87,8 @@ class Soak:
                     return
                 self.next += 1
                 n = self.next - 1
+            if self.o.rate:
+                time.sleep(max(0, self.end - self.o.seconds + n / self.o.rate - time.monotonic()))
             yield n
 
     def _took(self, n, how):
@@ -136,6 +155,11 @@ class Soak:
         self.filler.unlink()
         self.done["disk full"] += 1
 
+    def release(self):
+        """What is on hold may go."""
+        self.mta.run("postsuper", "-c", self.mta.config, "-H", "ALL", check=False)
+        self.done["release"] += 1
+
     def reload(self):
         self.mta.run("postfix", "-c", self.mta.config, "reload", check=False)
         self.done["reload"] += 1
@@ -158,20 +182,26 @@ class Soak:
         self.senders = [workload.Sender(self.mta, self._numbers(), self._took) for _ in range(self.o.threads)]
         for s in self.senders:
             s.start()
-        trouble = [self.kill] * 5 + [self.fault] * 5 + [self.fill] * 2 + [self.slow, self.reload, self.kill_master]
+        trouble = [self.kill] * 5 + [self.fault] * 5 + [self.fill] * 2 + [self.slow, self.reload, self.release, self.kill_master]
         if not self.o.master:
             trouble.remove(self.kill_master)
-        first, slowest = list(dict.fromkeys(trouble))[::-1], 0.0
+        first, slowest = list(dict.fromkeys(trouble))[::-1], collections.Counter()
+        told = began
         while any(s.is_alive() for s in self.senders):
-            (first.pop() if first else self.rng.choice(trouble))()
-            slowest = max(slowest, self._flows())
+            what = first.pop() if first else self.rng.choice(trouble)
+            what()
+            slowest[what.__name__] = max(slowest[what.__name__], self._flows())
+            if time.monotonic() - told > 300:
+                told = time.monotonic()
+                self.say(f"{told - began:.0f} s: {len(self.accepted)} messages accepted, {sum(self.done.values())} troubles, "
+                         f"mail flowed again after at most {max(slowest.values()):.1f} s")
         workload.join(self.senders)
         self.calls.fault()
         took = time.monotonic() - began
         for s in self.senders:
             self.refusals.update({str(k): v for k, v in s.refusals.items()})
         self.say(f"{len(self.accepted)} messages accepted in {took:.0f} s under {sum(self.done.values())} troubles; "
-                 f"mail flowed again after at most {slowest:.1f} s")
+                 "mail flowed again after at most " + ", ".join(f"{v:.1f} s ({k})" for k, v in slowest.most_common()))
         self.say("troubles: " + ", ".join(f"{k} {v}" for k, v in sorted(self.done.items())))
         self.say("refused for now: " + (", ".join(f"{k}: {v}" for k, v in sorted(self.refusals.items())) or "nothing"))
         self._drain()
@@ -197,25 +227,27 @@ class Soak:
         p = self.mta.run("postqueue", "-c", self.mta.config, "-j", check=False)
         return p.returncode != 0 or re.search(r'"queue_name": "(active|incoming|deferred|maildrop)"', p.stdout)
 
+    def _plan(self, n):
+        """The recipients of message n for which it was accepted."""
+        return set(workload.plan(n)[0]) - self.missed.get(n, set())
+
+    def _lines(self):
+        with open(self.mta.log_path, errors="replace") as f:
+            yield from f
+
     def _account(self):
         self.mta.stop()
-        ends, problems = collections.Counter(), []
-        copies = collections.Counter()
-        for sender, rcpts, text in self.sink.taken:
-            for what in workload.deliveries(sender, rcpts, text):
-                copies[what] += 1
-            # The postmaster hears of the troubles too.
-            if re.match(r"s\d+@", sender) and not workload.is_whole(text):
-                problems.append(f"a message to {rcpts} is cut or changed")
+        copies = self.sink.copies
+        ends, problems = collections.Counter(), [f"a message to {rcpts} is cut or changed" for rcpts in self.sink.damaged]
         disk = self.mta.dir / "disk"
         tree = audit.Tree({str(p.relative_to(disk)): (p.stat().st_mode, p.read_bytes())
                            for p in disk.rglob("*") if p.is_file() and ("new" in p.parts or "hold" in p.parts)})
         problems += [f"{p} is damaged" for p in tree.damaged]
-        discarded = set(re.findall(r"discard\[\d+\]: \w+: to=<(\S+?)>.*status=sent", self.mta.log()))
+        discarded = {m.group(1) for ln in self._lines() if (m := re.search(r"discard\[\d+\]: \w+: to=<(\S+?)>.*status=sent", ln))}
         twice = 0
-        missed = {n: r for s in self.senders for n, r in s.missed.items()}
+        self.missed = {n: r for s in self.senders for n, r in s.missed.items()}
         for n in self.accepted:
-            for r in set(workload.plan(n)[0]) - missed.get(n, set()):
+            for r in self._plan(n):
                 got = copies["copy", r] + len(tree.mailbox.get(r, []))
                 failed = copies["notice", r]
                 kind = "held" if r in tree.queued else "delivered" if got else "bounced" if failed else \
@@ -227,35 +259,37 @@ class Soak:
                     problems.append(f"message {n} ({self.accepted[n]}): recipient {r} has no end")
                 twice += max(0, got + failed + len(tree.queued.get(r, [])) - 1)
                 ends[kind] += 1
-        total = sum(len(set(workload.plan(n)[0]) - missed.get(n, set())) for n in self.accepted)
+        total = sum(len(self._plan(n)) for n in self.accepted)
         self.say(f"accepted {total} recipients = " + " + ".join(f"{v} {k}" for k, v in sorted(ends.items(), key=str)) +
                  f"; {twice} of them served more than once")
         if sum(v for k, v in ends.items() if k) != total:
             problems.append("the sum is wrong")
         problems += self._ledger(copies, tree)
         for n in list(dict.fromkeys(m for p in problems for m in re.findall(r"message (\d+)", p)))[:3]:
-            self.say(f"what the log has of message {n}:\n" + self._history(n))
+            self.say(f"what the log has of message {n}:\n" + self._history(rf": (\w+): from=<s{n}@test.example>"))
+        for i in list(dict.fromkeys(m for p in problems for m in re.findall(r"ledger: \w+ (\w+)", p)))[:3]:
+            self.say(f"what the log has of {i}:\n" + self._history(rf": ({i}): "))
         return problems
 
-    def _history(self, n):
-        log = self.mta.log()
-        ids = set(re.findall(rf": (\w+): from=<s{n}@test.example>", log))
-        return "\n".join(ln for ln in log.splitlines() if any(i in ln for i in ids))
+    def _history(self, pattern):
+        ids = {m.group(1) for ln in self._lines() if (m := re.search(pattern, ln))}
+        return "".join(ln for ln in self._lines() if any(i in ln for i in ids)).rstrip()
 
     def _ledger(self, copies, tree):
+        """What the ledger finds lost must be what a killed program did without a line about it."""
         p = self.mta.run("postqueue", "-c", self.mta.config, "--audit", check=False, deadline=120)
-        found = re.findall(r"^(lost|returned|unreported|unfinished): (\S+)", p.stdout, re.M)
+        found = dict(m[::-1] for m in re.findall(r"^(lost|returned|unreported|unfinished): (\S+)", p.stdout, re.M))
         counts = dict(re.findall(r"^([a-z][a-z ]*?) +(\d+)", p.stdout, re.M))
         self.say("ledger: " + ", ".join(f"{k} {v}" for k, v in counts.items() if v != "0"))
-        log = self.mta.log()
+        numbers = {m.group(1): int(m.group(2)) for ln in self._lines()
+                   if (m := re.search(r": (\w+): from=<s(\d+)@test.example>", ln)) and m.group(1) in found}
         out = []
-        for kind, ident in found:
-            # A program that was killed has not logged all that it did: the sink knows better.
-            m = re.search(rf": {ident}: from=<s(\d+)@test.example>", log)
-            n = int(m.group(1)) if m else None
-            served = n is not None and all(copies["copy", r] or copies["notice", r] or r in tree.mailbox or r[0] == "x"
-                                           for r in workload.plan(n)[0])
-            if kind in ("lost", "returned") and not served and not (m is None and re.search(rf": {ident}: from=<>", log)):
+        for ident, kind in found.items():
+            # The sink knows better: each recipient of a message of ours, the only one of any other.
+            n = numbers.get(ident)
+            served = ident in self.sink.ids if n is None else all(
+                copies["copy", r] or copies["notice", r] or r in tree.mailbox or r[0] == "x" for r in self._plan(n))
+            if kind in ("lost", "returned") and not served:
                 out.append(f"ledger: {kind} {ident} (message {n})")
         return out
 
@@ -285,7 +319,7 @@ class Soak:
 
 def soak(say=print, **kw):
     """Run it; list of problems. Options: messages, seconds, threads, seed, disk (MB), conf."""
-    o = argparse.Namespace(**{"messages": 500, "seconds": 0, "threads": 6, "seed": 1, "disk": 64, "conf": {}, "master": True, **kw})
+    o = argparse.Namespace(**{"messages": 500, "seconds": 0, "threads": 6, "seed": 1, "disk": 64, "rate": 0, "conf": {}, "master": True, **kw})
     s = Soak(o, say)
     try:
         return s.run()
@@ -297,6 +331,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--messages", type=int, default=20000, help="at least so many")
     p.add_argument("--seconds", type=int, default=0, help="at least so long")
+    p.add_argument("--rate", type=float, default=0, help="at most so many a second")
     p.add_argument("--threads", type=int, default=8)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--disk", type=int, default=64, help="size of the spool's tmpfs in MB, as root")
@@ -304,7 +339,7 @@ def main():
     p.add_argument("-o", action="append", default=[], metavar="NAME=VALUE", help="main.cf parameter")
     o = vars(p.parse_args())
     o["conf"] = dict(s.split("=", 1) for s in o.pop("o"))
-    problems = soak(**o)
+    problems = soak(say=lambda text: print(text, flush=True), **o)
     for x in problems[:20]:
         print("PROBLEM", x)
     print("nothing is missing" if not problems else f"{len(problems)} problems")

@@ -20,6 +20,9 @@
 #define ACTIVE(n) S "qmgr[2]: " ID ": from=<a@b>, size=10, nrcpt=" #n " (queue active)\n"
 #define TO(status) \
 	S "smtp[3]: " ID ": to=<c@d>, relay=none, delay=1, dsn=1.0.0, status=" status " (x)\n"
+#define OTHER(status) \
+	S "smtp[3]: " ID ": to=<e@f>, relay=none, delay=1, dsn=1.0.0, status=" status " (x)\n"
+#define NOTICE  S "bounce[4]: " ID ": sender non-delivery notification: 4jWwsM5WzGz1bkgw\n"
 #define REMOVED S "qmgr[2]: " ID ": removed\n"
 
 static void feed(struct ledger *l, const char *text)
@@ -74,6 +77,33 @@ static const struct expectation cases[] = {
 			"\" from queue \"active\" to queue \"corrupt\"\n",
 		"corrupt", false, LEDGER_CORRUPT },
 	{ "lost", BEGIN ACTIVE(1) TO("deferred"), NULL, false, LEDGER_LOST },
+	/* A queue manager that is killed when a message is done does not say that it is removed. */
+	{ "done, delivered", BEGIN ACTIVE(1) TO("sent"), NULL, false, LEDGER_DELIVERED },
+	{ "done, both", BEGIN ACTIVE(2) TO("sent") OTHER("sent"), NULL, false, LEDGER_DELIVERED },
+	{ "done, orig_to",
+		BEGIN ACTIVE(2) TO("sent") S
+		"smtp[3]: " ID ": to=<c@d>, orig_to=<e@f>, relay=none, status=sent (x)\n",
+		NULL, false, LEDGER_DELIVERED },
+	{ "done, bounced", BEGIN ACTIVE(1) TO("bounced") NOTICE, NULL, false, LEDGER_BOUNCED },
+	{ "done, notice bounced",
+		S "qmgr[2]: " ID ": from=<>, size=10, nrcpt=1 (queue active)\n" TO("bounced"), NULL,
+		true, LEDGER_BOUNCED },
+	{ "done, expired",
+		BEGIN ACTIVE(2) TO("sent") OTHER("deferred") S
+		"qmgr[2]: " ID ": from=<a@b>, status=expired, returned to sender\n" NOTICE,
+		NULL, false, LEDGER_EXPIRED },
+	{ "done, still there", BEGIN ACTIVE(1) TO("sent"), "active", false, LEDGER_ACTIVE },
+	{ "one of two is not done", BEGIN ACTIVE(2) TO("sent"), NULL, false, LEDGER_LOST },
+	{ "one of two is done twice", BEGIN ACTIVE(2) TO("sent") TO("sent"), NULL, false,
+		LEDGER_LOST },
+	{ "bounced, sender was not told", BEGIN ACTIVE(1) TO("bounced"), NULL, false, LEDGER_LOST },
+	{ "expired, sender was not told",
+		BEGIN ACTIVE(1) TO("deferred") S
+		"qmgr[2]: " ID ": from=<a@b>, status=expired, returned to sender\n",
+		NULL, false, LEDGER_LOST },
+	{ "done, then requeued and gone",
+		BEGIN ACTIVE(1) TO("sent") S "postsuper[1]: " ID ": requeued\n", NULL, false,
+		LEDGER_LOST },
 	{ "began and no more", BEGIN, NULL, false, LEDGER_UNKNOWN },
 	{ "returned", BEGIN ACTIVE(1) TO("sent") REMOVED, "incoming", false, LEDGER_RETURNED },
 	{ "notice", S "bounce[4]: 4jWwsM5WzGz1bkgw: sender non-delivery notification: " ID "\n",
@@ -166,14 +196,16 @@ static void test_many(void **state)
 
 		(void)snprintf(text, sizeof(text),
 			"h smtpd[1]: %010zX: client=x\nh qmgr[1]: %010zX: from=<>, nrcpt=1 (queue "
-			"active)\nh smtp[1]: %010zX: to=<a>, status=sent (x)\n",
-			i + 0x100000, i + 0x100000, i + 0x100000);
+			"active)\n",
+			i + 0x100000, i + 0x100000);
 		feed(l, text);
 		if (i % 10000 == 77) {
 			lost++;
 			continue;
 		}
-		(void)snprintf(text, sizeof(text), "h qmgr[1]: %010zX: removed\n", i + 0x100000);
+		(void)snprintf(text, sizeof(text),
+			"h smtp[1]: %010zX: to=<a>, status=sent (x)\nh qmgr[1]: %010zX: removed\n",
+			i + 0x100000, i + 0x100000);
 		feed(l, text);
 	}
 	ledger_close(l, count_finding, &found, &n);
@@ -181,6 +213,29 @@ static void test_many(void **state)
 	assert_int_equal(n.whole[LEDGER_LOST], lost);
 	assert_int_equal(n.whole[LEDGER_DELIVERED], many - lost);
 	ledger_free(l);
+}
+
+/* Many recipients, each reported more than once, in no order. */
+static void test_many_recipients(void **state)
+{
+	(void)state;
+	for (unsigned missing = 0; missing < 2; missing++) {
+		struct ledger *l = ledger_new();
+		struct ledger_counts n;
+
+		feed(l, BEGIN ACTIVE(1000));
+		for (unsigned i = 0; i < 3000 - 3 * missing; i++) {
+			char text[200];
+
+			(void)snprintf(text, sizeof(text),
+				S "smtp[3]: " ID ": to=<r%u@b>, relay=none, status=sent (x)\n",
+				i * 7 % (1000 - missing));
+			feed(l, text);
+		}
+		ledger_close(l, NULL, NULL, &n);
+		assert_int_equal(n.whole[missing > 0 ? LEDGER_LOST : LEDGER_DELIVERED], 1);
+		ledger_free(l);
+	}
 }
 
 /* What the log says after the queue was read is believed for messages that are known. */
@@ -210,6 +265,7 @@ int main(void)
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_many_recipients),
 		cmocka_unit_test(test_growing),
 	};
 

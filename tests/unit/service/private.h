@@ -203,6 +203,32 @@ static _unused_ void stop_master(void)
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
 }
 
+static _unused_ void kill_master(void)
+{
+	int status = 0;
+
+	assert_int_equal(kill(the_master, SIGKILL), 0);
+	assert_int_equal(waitpid(the_master, &status, 0), the_master);
+	the_master = 0;
+}
+
+/* Wait until nobody listens at a socket below the queue directory any more. */
+static _unused_ void await_refusal(const char *socket)
+{
+	usec_t end = clock_deadline(WAIT_LIMIT);
+	char path[512];
+	struct why why;
+	int fd;
+
+	(void)snprintf(path, sizeof path, "%s/spool/%s", the_dir, socket);
+	while ((fd = net_connect_unix(path, end, &why)) != -ECONNREFUSED) {
+		fd_close(fd);
+		if (clock_now() > end)
+			fail_msg("%s: somebody listens, or %s", socket, why.text);
+		pause_a_little();
+	}
+}
+
 static _unused_ int private_teardown(void **state)
 {
 	(void)state;

@@ -90,6 +90,62 @@ static void test_datagram(void **state)
 	fd_close(fd);
 }
 
+static int connect_dgram(const char *socket_name)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char path[512];
+
+	path_in(path, socket_name);
+	memcpy(un.sun_path, path, strlen(path) + 1);
+	if (connect(fd, (struct sockaddr *)&un, sizeof un) < 0)
+		fd_close(TAKE_FD(fd));
+	return fd;
+}
+
+/*
+ * The log goes on when master was killed, as those that serve clients do, and ends when it is idle. After
+ * a reload the old process goes at once.
+ */
+static void test_datagram_orphan(void **state)
+{
+	usec_t end = clock_deadline(WAIT_LIMIT);
+	pid_t group;
+	int idle;
+	int fd;
+
+	(void)state;
+	write_master_cf("d unix-dgram - - n - 1 dgram -o max_idle=1000\n"
+			"e unix-dgram - - n - 1 dgram -o max_idle=1\n");
+	start_master();
+	group = the_master;
+	fd = connect_dgram("spool/private/d");
+	assert_int_equal(send(fd, "one", 3, 0), 3);
+	await_text("spool/d", "one");
+	reload_master(1);
+	await_text("log", "exit d");
+	assert_int_equal(send(fd, "two", 3, 0), 3);
+	await_text("spool/d", "onetwo");
+	idle = connect_dgram("spool/private/e");
+	assert_int_equal(send(idle, "x", 1, 0), 1);
+	await_text("spool/e", "x");
+	fd_close(idle);
+	kill_master();
+	/* Longer than it would stay if it took this for a reload. */
+	for (int i = 0; i < 50; i++)
+		pause_a_little();
+	assert_int_equal(send(fd, "three", 5, 0), 5);
+	await_text("spool/d", "onetwothree");
+	fd_close(fd);
+	while ((idle = connect_dgram("spool/private/e")) >= 0) {
+		fd_close(idle);
+		if (clock_now() > end)
+			fail_msg("the log does not end");
+		pause_a_little();
+	}
+	assert_int_equal(kill(-group, SIGKILL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -97,6 +153,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_trigger, private_setup, private_teardown),
 		cmocka_unit_test_setup_teardown(test_wakeup, private_setup, private_teardown),
 		cmocka_unit_test_setup_teardown(test_datagram, private_setup, private_teardown),
+		cmocka_unit_test_setup_teardown(test_datagram_orphan, private_setup,
+			private_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -174,6 +174,26 @@ static void test_crash(void **state)
 	assert_false(log_has("throttling"));
 }
 
+/* Master was killed: a process that still serves somebody keeps no listener, so that the next can start. */
+static void test_orphan(void **state)
+{
+	struct stream *s;
+	pid_t pid;
+
+	(void)state;
+	write_master_cf("t unix - - n - 10 threaded\n");
+	start_master();
+	s = connect_to("private/t");
+	pid = ask_pid(s);
+	assert_int_equal(stream_write(s, STR("hang\n")), 0);
+	assert_int_equal(stream_flush(s), 0);
+	kill_master();
+	await_refusal("private/t");
+	assert_int_equal(kill(pid, SIGKILL), 0); /* it was there */
+	await_exit(pid);
+	stream_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -184,6 +204,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_end_and_idle, private_setup, private_teardown),
 		cmocka_unit_test_setup_teardown(test_multi, private_setup, private_teardown),
 		cmocka_unit_test_setup_teardown(test_crash, private_setup, private_teardown),
+		cmocka_unit_test_setup_teardown(test_orphan, private_setup, private_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
