@@ -194,7 +194,7 @@ static void take_locks(const struct master *m)
 
 static void start_log(const struct master *m)
 {
-	derive_log(m->conf, "master", true, m->debug);
+	derive_log_master(m->conf, m->debug);
 	log_set_verbose(m->verbose);
 }
 

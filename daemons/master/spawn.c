@@ -127,7 +127,7 @@ static _noreturn_ void run_child(struct service_state *s, const struct strv *arg
 	place_environment(generation, clients);
 	(void)execv(s->path, argv->v);
 	/* The log's descriptor may be one of those that were just put in place. */
-	derive_log(s->master->conf, "master", true, s->master->debug);
+	derive_log_master(s->master->conf, s->master->debug);
 	log_fatal("master_spawn: exec %s: %s", s->path, strerror(errno));
 }
 

@@ -33,6 +33,7 @@ struct log_settings {
 	const char *facility; /* syslog facility name, "mail" */
 	bool to_stderr;       /* also write to descriptor 2 ("postdrop: warning: text") */
 	bool no_syslog;       /* never fall back to /dev/log (tests) */
+	bool no_wait; /* a line for which postlogd has no room goes to the next sink at once */
 };
 
 /**

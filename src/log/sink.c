@@ -48,6 +48,7 @@ struct sinks {
 	char *host; /* first label */
 	int facility;
 	bool syslog;
+	bool no_wait;
 	int postlog_fd;
 	int syslog_fd;
 	int file_fd;
@@ -175,6 +176,7 @@ struct sinks *sinks_new(const struct log_settings *s)
 	k->host = str_dup(dot < 0 ? host : str_head(host, (size_t)dot));
 	k->facility = facility_code(s->facility);
 	k->syslog = !s->no_syslog;
+	k->no_wait = s->no_wait;
 	k->postlog_fd = k->postlog == NULL ? -1 : connect_postlog(k->postlog);
 	k->file_fd = k->file == NULL ? -1 : open_file(k->file, &k->file_owned);
 	k->syslog_fd = -1;
@@ -212,7 +214,8 @@ void sinks_free(struct sinks *k)
  */
 static bool send_dgram(struct sinks *k, int fd, struct str data)
 {
-	bool wait = atomic_load(&k->slow_until) == 0 || clock_now() >= atomic_load(&k->slow_until);
+	bool wait = !k->no_wait && (atomic_load(&k->slow_until) == 0 ||
+					   clock_now() >= atomic_load(&k->slow_until));
 
 	while (fd >= 0) {
 		if (send(fd, data.ptr, data.len, MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT)) >= 0)

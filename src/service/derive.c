@@ -37,8 +37,14 @@ static char *get(const struct conf *c, const char *name)
 	return value;
 }
 
-static void set_log(const struct conf *c, const char *tag, bool use_socket, bool write_file,
-	bool to_stderr)
+enum log_way {
+	LOG_BY_SOCKET = 1 << 0,
+	LOG_TO_FILE = 1 << 1,
+	LOG_TO_STDERR = 1 << 2,
+	LOG_NO_WAIT = 1 << 3,
+};
+
+static void set_log(const struct conf *c, const char *tag, unsigned ways)
 {
 	_cleanup_free_ char *facility = get(c, "syslog_facility");
 	_cleanup_free_ char *file = get(c, "maillog_file");
@@ -49,18 +55,25 @@ static void set_log(const struct conf *c, const char *tag, bool use_socket, bool
 	struct log_settings s = { .tag = tag,
 		.facility = facility,
 		.hostname = host,
-		.to_stderr = to_stderr };
+		.to_stderr = (ways & LOG_TO_STDERR) != 0,
+		.no_wait = (ways & LOG_NO_WAIT) != 0 };
 
 	if (buf_addf(&socket, "%s/public/%s", queue, service) < 0)
 		log_fatal("queue_directory is too long");
 	if (file[0] != '\0') {
-		s.postlog_socket = use_socket ? buf_cstr(&socket) : NULL;
-		s.file = write_file ? file : NULL;
+		s.postlog_socket = (ways & LOG_BY_SOCKET) != 0 ? buf_cstr(&socket) : NULL;
+		s.file = (ways & LOG_TO_FILE) != 0 ? file : NULL;
 		s.no_syslog = true;
 	}
 	log_init(&s);
 	if (!log_facility_ok(facility))
 		log_warn("unknown syslog_facility \"%s\": using \"mail\"", facility);
+}
+
+static unsigned ways_of(bool write_file, bool to_stderr)
+{
+	return LOG_BY_SOCKET | (write_file ? (unsigned)LOG_TO_FILE : 0) |
+	       (to_stderr ? (unsigned)LOG_TO_STDERR : 0);
 }
 
 /* "$syslog_name/program" */
@@ -76,21 +89,28 @@ static char *tag_of(const struct conf *c, const char *program)
 
 void derive_log_tag(const struct conf *c, const char *tag, bool write_file, bool to_stderr)
 {
-	set_log(c, tag, true, write_file, to_stderr);
+	set_log(c, tag, ways_of(write_file, to_stderr));
 }
 
 void derive_log(const struct conf *c, const char *program, bool write_file, bool to_stderr)
 {
 	_cleanup_free_ char *tag = tag_of(c, program);
 
-	set_log(c, tag, true, write_file, to_stderr);
+	set_log(c, tag, ways_of(write_file, to_stderr));
 }
 
 void derive_log_direct(const struct conf *c, const char *program, bool to_stderr)
 {
 	_cleanup_free_ char *tag = tag_of(c, program);
 
-	set_log(c, tag, false, true, to_stderr);
+	set_log(c, tag, ways_of(true, to_stderr) & ~(unsigned)LOG_BY_SOCKET);
+}
+
+void derive_log_master(const struct conf *c, bool to_stderr)
+{
+	_cleanup_free_ char *tag = tag_of(c, "master");
+
+	set_log(c, tag, ways_of(true, to_stderr) | LOG_NO_WAIT);
 }
 
 static void set(struct conf *c, const char *name, const char *value)

@@ -25,6 +25,8 @@ void derive_log(const struct conf *c, const char *program, bool write_file, bool
 void derive_log_tag(const struct conf *c, const char *tag, bool write_file, bool to_stderr);
 /** As derive_log for postlogd, which must not talk to itself: file or syslog only. */
 void derive_log_direct(const struct conf *c, const char *program, bool to_stderr);
+/** As derive_log for master, which must not wait for postlogd: nobody else can start that. */
+void derive_log_master(const struct conf *c, bool to_stderr);
 /**
  * Set the parameters that describe the process: process_name, process_id, service_name.
  *

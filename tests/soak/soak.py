@@ -41,13 +41,14 @@ class Sink(workload.Sink):
 
     def __init__(self, **kw):
         self.copies = collections.Counter()  # as workload.deliveries() names them
-        self.ids = set()  # queue ids of what was taken
+        self.ids = set()  # queue ids of what was taken, and of what the notices are about
         self.damaged = []
         super().__init__(**kw)
 
     def _keep(self, sender, rcpts, text):
         self.copies.update(workload.deliveries(sender, rcpts, text))
         self.ids.update(m.decode() for m in re.findall(rb"\bid (\w+)[;\s]", text.partition(b"\n\n")[0]))
+        self.ids.update(m.decode() for m in re.findall(rb"^X-Postfix-Queue-ID: (\w+)", text, re.M))
         # The postmaster hears of the troubles too.
         if re.match(r"s\d+@", sender) and not workload.is_whole(text):
             self.damaged.append(rcpts)
@@ -157,8 +158,10 @@ class Soak:
 
     def release(self):
         """What is on hold may go."""
-        self.mta.run("postsuper", "-c", self.mta.config, "-H", "ALL", check=False)
+        p = self.mta.run("postsuper", "-c", self.mta.config, "-H", "ALL", check=False, deadline=120)
         self.done["release"] += 1
+        if "still in the journal" in p.stderr:
+            raise AssertionError(f"what is in the journal does not become files: {p.stderr}")
 
     def reload(self):
         self.mta.run("postfix", "-c", self.mta.config, "reload", check=False)
@@ -303,6 +306,13 @@ class Soak:
             except OSError:
                 pass
 
+    def explain(self):
+        """The end of the log; with POSTROAD_KEEP also the queue, which would go with its file system."""
+        lines = collections.deque(self._lines(), 30)
+        self.say("".join(ln[:300] for ln in lines).rstrip())
+        if os.environ.get("POSTROAD_KEEP") and self.is_mounted:
+            shutil.copytree(self.mta.queue, self.mta.dir / "spool-kept", ignore=shutil.ignore_patterns("private", "public", "open"))
+
     def close(self):
         try:
             self.calls.fault()
@@ -323,6 +333,9 @@ def soak(say=print, **kw):
     s = Soak(o, say)
     try:
         return s.run()
+    except BaseException:
+        s.explain()
+        raise
     finally:
         s.close()
 

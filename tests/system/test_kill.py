@@ -54,9 +54,9 @@ class Sender(threading.Thread):
         self.failed = None
 
     def run(self):
-        end = time.monotonic() + 4 * DEADLINE
         s = None
         for n in self.numbers:
+            end = time.monotonic() + 4 * DEADLINE
             while True:
                 if time.monotonic() > end:
                     self.failed = f"message {n} was never accepted"
