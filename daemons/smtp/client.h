@@ -115,7 +115,7 @@ struct delivery {
 	int status;     /* the answer: -1 when something was deferred */
 	bool last;      /* no other host would be tried: soft failures defer */
 	struct dsn why; /* what went wrong last */
-	bool why_hard;
+	bool why_hard;  /* and for good */
 	bool why_host; /* and it concerns the destination as a whole, not a recipient or the message */
 	bool said;     /* the host of this session said "later" in a transaction */
 	bool talked; /* an earlier one did, and did not break off: the destination is not dead */

@@ -3,7 +3,8 @@
  * fail.c — what a reply or an error means for recipients: sent, bounced, deferred, or another host.
  *
  * Undecided recipients have status 0, decided ones 1. A soft failure is final only when no other
- * host would be tried; until then it is logged and the recipient stays undecided.
+ * host would be tried; until then it is logged and the recipient stays undecided. With soft_bounce every
+ * failure is a soft one.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -99,11 +100,12 @@ static void rcpt_fail(struct delivery *d, struct recipient *r)
 	struct report rep = report_of(d, r, &d->why);
 	int e;
 
-	if (d->why_hard) {
-		e = report_bounce(d->c->agent.report, &rep);
-	} else if (!d->last) {
+	if (!d->why_hard && !d->last) {
 		log_why(d);
 		return;
+	}
+	if (d->why.status.ptr[0] == '5') {
+		e = report_bounce(d->c->agent.report, &rep);
 	} else {
 		e = report_defer(d->c->agent.report, &rep);
 	}
@@ -139,7 +141,7 @@ static void all_fail(struct delivery *d)
 static void put_why(struct delivery *d, bool hard, struct str status, struct str reason)
 {
 	d->why = (struct dsn){ .status = status, .reason = reason };
-	d->why_hard = hard;
+	d->why_hard = hard && !d->c->p.soft_bounce;
 	d->why_host = false;
 }
 
@@ -167,10 +169,11 @@ static void from_reply(struct delivery *d, struct session *s, const struct smtp_
 
 	notice_code(s, reply->code);
 	if (class != 4 && class != 5) {
-		/* An answer that fits no question: not worth another try. */
+		/* An answer that fits no question, not even a greeting: not worth another try. */
 		odd = "Protocol error: ";
 		class = 5;
-		status = soft ? STR("4.5.0") : STR("5.5.0");
+		soft = false;
+		status = STR("5.5.0");
 	} else if (soft && class == 5) {
 		status = status_of(d->a, reply, 4);
 		if (reply->dsn.class == 5)

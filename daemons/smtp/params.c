@@ -112,7 +112,7 @@
 		B("ignore_mx_lookup_error", ignore_mx_lookup_error),                        \
 		B("disable_dns_lookups", disable_dns_lookups),                              \
 		B("disable_mime_output_conversion", disable_mime_output_conversion),        \
-		B("smtputf8_enable", smtputf8_enable),                                      \
+		B("smtputf8_enable", smtputf8_enable), B("soft_bounce", soft_bounce),       \
 		B("tls_required_enable", tls_required_enable),                              \
 		I("mime_nesting_limit", mime_nesting_limit),                                \
 		I("mime_boundary_length_limit", mime_boundary_length_limit),                \

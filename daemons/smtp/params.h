@@ -39,7 +39,7 @@ struct client_params {
 	const char *use_srv_lookup;
 	bool allow_srv_lookup_fallback, ignore_srv_lookup_error;
 	bool ignore_mx_lookup_error, disable_dns_lookups, disable_mime_output_conversion;
-	bool smtputf8_enable, tls_required_enable;
+	bool smtputf8_enable, soft_bounce, tls_required_enable;
 	int64_t mime_nesting_limit, mime_boundary_length_limit, header_size_limit;
 	int64_t header_address_token_limit, body_checks_size_limit;
 	usec_t ipc_timeout;

@@ -169,6 +169,8 @@ static bool fits(struct transfer *t)
 	const struct smtp_features *f = &t->s->f;
 
 	if (f->size_limit > 0 && d->rq->data_size > f->size_limit) {
+		/* Only with soft_bounce will it matter: the host is well. */
+		d->said = true;
 		all_failed(d, "5.3.4", "message size %lld exceeds size limit %lld of server %s",
 			(long long)d->rq->data_size, (long long)f->size_limit, t->s->where);
 		t->s->broken = true;

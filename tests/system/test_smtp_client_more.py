@@ -90,12 +90,38 @@ def test_xforward_refused(pairs):
 
 GREETINGS = ["220", "220 ", "220-a\r\n220 b ESMTP", "220-a ESMTP\r\n220 b", "220 xESMTP", "220 esmtp", "200 x", "299 x",
               "220 2*0 ***", "220 ****************0****", "220 *2 x", "421", "554", "450 4.3.2", "220-x", "garbage\r\n220 ok",
-             "554-5.7.1 two\r\n554 5.7.1 lines", "220\tx"]
+             "554-5.7.1 two\r\n554 5.7.1 lines", "220\tx", "120 x", "199", "354 go", "354 5.7.1 go", "111-a\r\n111 b", "001 x", "999 x"]
 
 
 @pytest.mark.parametrize("greeting", GREETINGS)
 def test_greeting(pairs, greeting):
     same(pairs(**SHORT, smtp_always_send_ehlo="no"), {"GREETING": greeting})
+
+
+SOFT = [{"GREETING": "554 x"}, {"GREETING": "150 x"}, {"EHLO": "500 x", "HELO": "554 x"}, {"EHLO": "500 x", "HELO": "150 x"},
+        {"MAIL": "550 x"}, {"MAIL": "150 x"}, {"RCPT": ["550 x", "250 x"]}, {"RCPT": ["250 x", "550 x"]}, {"RCPT": ["150 x", "250 x"]},
+        {"RCPT": "550 5.1.1 x"}, {"DATA": "550 x"}, {"DOT": "550 5.7.1 x"}, {"DOT": "354 x"}, {"MAIL": "421 x"},
+        {"EHLO": "250-s\r\n250 SIZE 1"}, {"RCPT": ["550 x", None]}, {"RCPT": ["550 x", "450 x"]}]
+
+
+def test_soft_bounce(pairs):
+    """Every failure is one that another host may not have: the next one is tried, and the last one's failure is deferred."""
+    for soft in ("yes", "no"):
+        agents = pairs(**SHORT, soft_bounce=soft, smtp_skip_5xx_greeting="no")
+        for replies in SOFT:
+            for others in ([{}], [], [replies], [{"RCPT": ["450 x", "551 x"]}], [{"GREETING": None}]):
+                same(agents, replies, *others, to=TWO)
+
+
+def test_code_that_fits_no_question(pairs):
+    """1xx and 3xx in the place of a greeting, or of the answer to EHLO, HELO and LHLO; smtp_skip_5xx_greeting is about 5xx."""
+    for code in ("150 x", "354 go"):
+        for skip in ("yes", "no"):
+            same(pairs(**SHORT, smtp_skip_5xx_greeting=skip), {"GREETING": code}, {}, to=TWO)
+        same(pairs(**SHORT), {"EHLO": code})
+        same(pairs(**SHORT), {"EHLO": "500 x", "HELO": code}, {})
+        for verb in ("GREETING", "LHLO"):
+            same(pairs("lmtp", **LMTP_SHORT), {verb: code}, lmtp=True)
 
 
 EHLOS = ["250-s\r\n250 SIZE abc", "250-s\r\n250 size 10", "250-s\r\n250 SIZE 99999999999999999999", "250-s\r\n250 SIZE 0",
