@@ -157,7 +157,12 @@ static void leave_marker(const struct instance *in)
 static void settle_journal(const struct instance *in)
 {
 	_cleanup_line_ struct command_line line = { 0 };
+	_cleanup_buf_ struct buf journal = BUF(BUF_SMALL);
 
+	/* There is none where Postfix's programs were at work. */
+	buf_putf(&journal, "%s/journal", in->queue_directory);
+	if (access(buf_cstr(&journal), F_OK) < 0 && errno == ENOENT)
+		return;
 	run_line(&line, in->command_directory, "postsuper", (const char *const[]){ "-J", NULL });
 	if (run_exists(&line) && run_wait(&line) != 0)
 		log_warn("the journal is not empty: see what postsuper says");

@@ -23,23 +23,25 @@ AGENTS = {"error", "discard", "smtp", "lmtp", "virtual"}
 OURS = {
     "all": set(DAEMONS),
     "none": set(),
-    "front": {"smtpd", "pickup", "showq", "postlogd", "flush"},
+    "front": {"smtpd", "pickup", "showq", "postlogd"},
     "servers": AGENTS | {"cleanup", "trivial-rewrite", "anvil"},
     "middle": {"trivial-rewrite", "bounce", "anvil", "postlogd"},
-    # Ours asks agents and bounce services of before 3.10, and of all that master runs only local is always Debian's.
+    # Ours asks agents and bounce services of before 3.10. Of local and verify there are none of ours.
     "qmgr": {"qmgr"},
     "queue": {"qmgr", "bounce", "flush", "cleanup", "showq", "error", "lmtp"},
 }
 
 MASTER = """\
 local unix - n n - - local
+verify unix - - n - 1 verify
 piped unix - n n - - pipe user=nobody argv=/usr/bin/tee -a {dir}/files/piped
 """
 
 CONF = {
     "smtpd_peername_lookup": "no", "mynetworks": "127.0.0.0/8", "relay_domains": "relay.example", "fast_flush_domains": "relay.example",
     "transport_maps": "inline:{{lost.example=error:5.1.2 no such place}, {void.example=discard:silently}, {wait.example=retry:4.3.2 later}, "
-                      "{pipe.example=piped:}}",
+                      "{pipe.example=piped:}, {probe.example=discard:}}",
+    "address_verify_map": "", "address_verify_poll_delay": "1s", "address_verify_poll_count": "10",
     "mydestination": "local.example", "alias_maps": "inline:{{team={dir}/files/team, bob@box.example}}",
     "allow_mail_to_files": "alias", 
     "virtual_alias_domains": "alias.example", "virtual_alias_maps": "inline:{{list@alias.example=alice@box.example,bob@box.example}}",
@@ -55,7 +57,8 @@ def mixed_daemons(m, ours):
     place.chmod(0o755)
     for name in DAEMONS:
         (place / name).symlink_to((instance.Instance.daemons if name in ours else instance.DEBIAN_DAEMONS) / name)
-    (place / "local").symlink_to(instance.DEBIAN_DAEMONS / "local")
+    for name in ("local", "verify"):
+        (place / name).symlink_to(instance.DEBIAN_DAEMONS / name)
     for name in ("master", "scache", "postfix-script", "postfix-wrapper", "post-install", "postmulti-script", "postfix-tls-script"):
         if (m.daemons / name).exists():
             (place / name).symlink_to(m.daemons / name)
@@ -89,7 +92,9 @@ def submit(m):
         s.mail("bob@box.example")
         assert s.docmd("RCPT", "TO:<two@relay.example> NOTIFY=SUCCESS")[0] == 250
         assert s.data("Subject: told\n\nhello\n")[0] == 250
+    ids["probe"] = m.send("alice@box.example", "x@probe.example")  # Debian's smtpd asks first whether there is such a recipient
     m.sendmail("-f", "carol@box.example", "alice@box.example", text="Subject: local\n\nfrom pickup\n")
+    m.sendmail("-f", "carol@box.example", "alice@box.example", text="Subject: forbidden\n\nfrom pickup\n")
     return ids
 
 
@@ -103,12 +108,17 @@ def check_delivery(m, ids, sink, lmtp):
     m.wait_log(rf"{ids['local']}: to=<team@local\.example>, .*relay=local, .*status=sent \(delivered to file:")
     m.wait_log(rf"{ids['local']}: to=<z@pipe\.example>, .*relay=piped, .*status=sent \(delivered via piped service")
     m.wait_log(rf"{ids['local']}: removed")
+    m.wait_log(r"cleanup.*: reject: header Subject: forbidden from local; from=<carol@box\.example>.*: 5\.7\.1 no such subject")
+    if "reject_unverified_recipient" in str(m.conf):
+        m.wait_log(r"to=<x@probe\.example>, .*status=deliverable")
+    m.wait_log(rf"{ids['probe']}: to=<x@probe\.example>, .*status=sent")
     for name in ("team", "piped"):
         assert "Subject: test" in (m.dir / "files" / name).read_text()
     sink.wait(2)
     assert sorted(t for g in sink.messages for t in g["to"]) == ["one@relay.example", "two@relay.example"]
     assert lmtp.wait(1)[0]["to"] == ["x@lmtp.example"]
-    subjects = {"alice": {"list", "local", "Undelivered Mail Returned to Sender"}, "bob": {"list", "test", "Successful Mail Delivery Report"}}
+    subjects = {"alice": {"list", "local", "Undelivered Mail Returned to Sender"}, "bob": {"list", "test", "Successful Mail Delivery Report"},
+                "carol": {"Undelivered Mail Returned to Sender"}}
 
     def arrived():
         return all(want <= {str(x["Subject"]) for x in mailboxes.maildir(m.dir, box)} for box, want in subjects.items())
@@ -143,6 +153,10 @@ def test_mixture(mta, debian, smtp_sink, lmtp_sink, master, ours):
     (m.dir / "files").mkdir()
     (m.dir / "files").chmod(0o777)
     conf = mailboxes.settings(m.dir)
+    (m.dir / "checks").write_text("/^Subject: forbidden/ REJECT 5.7.1 no such subject\n")
+    conf["header_checks"] = f"regexp:{m.dir}/checks"
+    if "smtpd" not in OURS[ours]:
+        conf["smtpd_recipient_restrictions"] = "check_recipient_access inline:{{probe.example=reject_unverified_recipient}}, permit"
     conf["alias_maps"] = CONF["alias_maps"].replace("{dir}", str(m.dir))
     conf["daemon_directory"] = mixed_daemons(m, OURS[ours])
     conf["relay_transport"] = f"relay:{sink.nexthop}"
