@@ -23,24 +23,19 @@
 #include "log/log.h"
 #include "postdrop.h"
 #include "service/derive.h"
+#include "service/submit_settings.h"
 #include "service/table_settings.h"
 
 #define P struct postdrop_conf
 static const struct conf_var vars[] = {
 	CV_STR(P, queue_directory),
 	CV_STR(P, import_environment),
-	CV_STR(P, authorized_submit_users),
-	CV_STR(P, local_login_sender_maps),
-	CV_STR(P, empty_address_local_login_sender_maps_lookup_key),
-	CV_STR(P, recipient_delimiter),
 	CV_STR(P, pickup_service_name),
 	CV_STR(P, submission_service_name),
 	CV_INT(P, message_size_limit),
 	CV_INT(P, line_length_limit),
 	CV_TIME(P, trigger_timeout),
 	CV_TIME(P, ipc_timeout),
-	CV_BOOL(P, enable_long_queue_ids),
-	CV_BOOL(P, smtputf8_enable),
 	CV_END,
 };
 
@@ -288,21 +283,13 @@ static void check_user(const struct submit_conf *c, struct submit_user *ret)
 		log_fatal("%s", why.text);
 }
 
-static struct submit_conf *open_rules(const struct table_settings *tables)
+static struct submit_conf *open_rules(struct conf *conf, const struct table_settings *tables)
 {
-	const struct submit_settings set = {
-		.authorized_submit_users = the_conf.authorized_submit_users,
-		.local_login_sender_maps = the_conf.local_login_sender_maps,
-		.empty_address_local_login_sender_maps_lookup_key =
-			the_conf.empty_address_local_login_sender_maps_lookup_key,
-		.recipient_delimiter = the_conf.recipient_delimiter,
-		.message_size_limit = the_conf.message_size_limit,
-		.smtputf8_enable = the_conf.smtputf8_enable,
-		.long_ids = the_conf.enable_long_queue_ids,
-		.tables = tables,
-		.log = &log_notes,
-	};
+	struct submit_settings set;
+	struct why why;
 
+	if (submit_settings_fill(conf, tables, &log_notes, &set, &why) < 0)
+		log_fatal("%s", why.text);
 	return submit_conf_new(&set);
 }
 
@@ -317,7 +304,7 @@ static int take_message(struct conf *conf, struct stream *s)
 
 	if (table_settings_from_conf(conf, &log_notes, &tables, &why) < 0)
 		log_fatal("%s", why.text);
-	rules = open_rules(&tables);
+	rules = open_rules(conf, &tables);
 	check_user(rules, &user);
 	if (create(rules, &user, &m, &why) < 0)
 		log_fatal("%s", why.text);

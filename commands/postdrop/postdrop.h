@@ -11,18 +11,12 @@
 struct postdrop_conf {
 	const char *queue_directory;
 	const char *import_environment;
-	const char *authorized_submit_users;
-	const char *local_login_sender_maps;
-	const char *empty_address_local_login_sender_maps_lookup_key;
-	const char *recipient_delimiter;
 	const char *pickup_service_name;
 	const char *submission_service_name;
 	int64_t message_size_limit;
 	int64_t line_length_limit;
 	usec_t trigger_timeout;
 	usec_t ipc_timeout;
-	bool enable_long_queue_ids;
-	bool smtputf8_enable;
 };
 
 /* ---- main.c ---- */

@@ -25,6 +25,7 @@
 #include "net/socket.h"
 #include "sandbox/sandbox.h"
 #include "service/service.h"
+#include "service/submit_settings.h"
 #include "service/table_settings.h"
 #include "share.h"
 
@@ -35,22 +36,15 @@
 #define QUIET_MAX  (30 * USEC_PER_SEC)
 
 struct submitd_conf {
-	const char *authorized_submit_users;
-	const char *local_login_sender_maps;
-	const char *empty_address_local_login_sender_maps_lookup_key;
-	const char *recipient_delimiter;
 	const char *pickup_service_name;
 	const char *authorized_mailq_users;
 	const char *authorized_flush_users;
 	const char *showq_service_name;
 	const char *flush_service_name;
 	const char *queue_service_name;
-	int64_t message_size_limit;
 	int64_t line_length_limit;
 	usec_t trigger_timeout;
 	usec_t ipc_timeout;
-	bool enable_long_queue_ids;
-	bool smtputf8_enable;
 };
 
 static struct submitd_conf the_conf;
@@ -62,22 +56,15 @@ static struct ipc_bell *the_bell;
 
 #define S struct submitd_conf
 static const struct conf_var vars[] = {
-	CV_STR(S, authorized_submit_users),
-	CV_STR(S, local_login_sender_maps),
-	CV_STR(S, empty_address_local_login_sender_maps_lookup_key),
-	CV_STR(S, recipient_delimiter),
 	CV_STR(S, pickup_service_name),
 	CV_STR(S, authorized_mailq_users),
 	CV_STR(S, authorized_flush_users),
 	CV_STR(S, showq_service_name),
 	CV_STR(S, flush_service_name),
 	CV_STR(S, queue_service_name),
-	CV_INT(S, message_size_limit),
 	CV_INT(S, line_length_limit),
 	CV_TIME(S, trigger_timeout),
 	CV_TIME(S, ipc_timeout),
-	CV_BOOL(S, enable_long_queue_ids),
-	CV_BOOL(S, smtputf8_enable),
 	CV_END,
 };
 
@@ -267,20 +254,11 @@ static void open_ask(void)
 static int pre_jail(struct service_ctx *ctx, struct why *why)
 {
 	int r = table_settings_from_conf(ctx->conf, &log_notes, &the_tables, why);
-	const struct submit_settings set = {
-		.authorized_submit_users = the_conf.authorized_submit_users,
-		.local_login_sender_maps = the_conf.local_login_sender_maps,
-		.empty_address_local_login_sender_maps_lookup_key =
-			the_conf.empty_address_local_login_sender_maps_lookup_key,
-		.recipient_delimiter = the_conf.recipient_delimiter,
-		.message_size_limit = the_conf.message_size_limit,
-		.smtputf8_enable = the_conf.smtputf8_enable,
-		.long_ids = the_conf.enable_long_queue_ids,
-		.tables = &the_tables,
-		.log = &log_notes,
-	};
+	struct submit_settings set;
 	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
 
+	if (r == 0)
+		r = submit_settings_fill(ctx->conf, &the_tables, &log_notes, &set, why);
 	if (r < 0)
 		return r;
 	if (ctx->stand_alone)

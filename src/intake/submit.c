@@ -19,7 +19,7 @@ static const struct queue_settings *layout(const struct submit_conf *c)
 	static const struct queue_settings with_short = { .long_ids = false };
 	static const struct queue_settings with_long = { .long_ids = true };
 
-	return c->s.long_ids ? &with_long : &with_short;
+	return c->s.enable_long_queue_ids ? &with_long : &with_short;
 }
 
 struct submit_conf *submit_conf_new(const struct submit_settings *s)

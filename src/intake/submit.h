@@ -24,7 +24,7 @@ struct submit_settings {
 	const char *recipient_delimiter;
 	int64_t message_size_limit; /* bytes of the file; 0: no limit */
 	bool smtputf8_enable;
-	bool long_ids; /* enable_long_queue_ids */
+	bool enable_long_queue_ids;
 	const struct table_settings *tables;
 	const struct notes *log; /* what is ignored or failed, "uid=1000: ..." */
 };

@@ -54,7 +54,7 @@ static void test_long_id(void **state)
 	struct why why;
 
 	(void)state;
-	set.long_ids = true;
+	set.enable_long_queue_ids = true;
 	c = submit_conf_new(&set);
 	assert_int_equal(submit_open(c, &u, false, &m, &why), 0);
 	assert_int_equal(queue_id_parse(str_of(submit_id(m)), &parts), 0);
