@@ -45,7 +45,7 @@ int journal_segment_unlock(const struct journal_segment *seg, uint64_t offset, u
 	return fcntl(seg->fd, F_OFD_SETLK, &l) < 0 ? -errno : 0;
 }
 
-/* The file that a message has become, open for marking; -ENOENT: there is none. */
+/* The file that a message has become, open for marking; -ENOENT: there is none; other errno: nobody knows. */
 static int open_file(const struct queue_settings *q, struct str id)
 {
 	static const char *const queues[] = { QUEUE_ACTIVE, QUEUE_INCOMING, QUEUE_DEFERRED,
@@ -57,6 +57,8 @@ static int open_file(const struct queue_settings *q, struct str id)
 
 		if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
 			(st.st_mode & QUEUE_MODE_READY) == QUEUE_MODE_READY)
+			return fd;
+		if (fd < 0 && fd != -ENOENT && fd != -ENOTDIR && fd != -ELOOP && fd != -ENXIO)
 			return fd;
 		fd_close(fd);
 	}
@@ -107,11 +109,15 @@ int journal_merge(const struct journal_place *p, struct queue_message *file, str
 	return r < 0 ? why_errno(why, r, "copy marks from journal/%04u", p->segment) : 0;
 }
 
-bool journal_merge_known(const struct queue_settings *q, struct str id, struct str image)
+int journal_merge_known(const struct queue_settings *q, struct str id, struct str image)
 {
 	_cleanup_close_ int fd = open_file(q, id);
+	int r;
 
-	return fd >= 0 && merge_bytes(image, fd) == 0;
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	r = merge_bytes(image, fd);
+	return r < 0 ? r : 1;
 }
 
 bool journal_is_locked(const struct journal_segment *seg, const struct journal_place *p)
@@ -174,7 +180,10 @@ static int finish_one(const struct queue_settings *q, const struct journal_busy_
 
 	if (r < 0)
 		return why_errno(why, r, "read journal/%04u", o->seg.number);
-	if (journal_merge_known(q, str_of(o->e.id), buf_str(&image))) {
+	r = journal_merge_known(q, str_of(o->e.id), buf_str(&image));
+	if (r < 0)
+		return why_errno(why, r, "%s: copy marks", o->e.id);
+	if (r > 0) {
 		report->known++;
 	} else if (!o->settled) {
 		r = journal_settle(q, &o->e, STR(QUEUE_INCOMING), true, why);

@@ -272,8 +272,13 @@ _must_use_ int journal_segment_lock(const struct journal_segment *seg, uint64_t 
 	uint64_t length, bool exclusive, bool wait);
 /** True when somebody else has a lock on the image. */
 bool journal_is_locked(const struct journal_segment *seg, const struct journal_place *p);
-/** Copy marks of an image to the file that it became, wherever that lies: false when there is none. */
-bool journal_merge_known(const struct queue_settings *q, struct str id, struct str image);
+/**
+ * Copy marks of an image to the file that it became, wherever that lies.
+ *
+ * @return 1; 0 there is none; negative errno
+ * Blocks: on the disk.
+ */
+_must_use_ int journal_merge_known(const struct queue_settings *q, struct str id, struct str image);
 
 /** An image that an agent of an earlier qmgr works on. */
 struct journal_busy_one {

@@ -41,42 +41,58 @@ struct replay {
 	bool has_locks; /* somebody delivers from images of this segment */
 };
 
-/* In place only type bytes and a warning time change, never to NUL. */
-static bool holds(int fd, struct str image)
+/* Does the file have the image? 1, 0, negative errno. In place only type bytes and a warning time change, never to NUL. */
+static int holds(int fd, struct str image)
 {
 	_cleanup_free_ char *bytes = mem_alloc(image.len + 1);
+	ssize_t n = fd_pread(fd, bytes, image.len, 0);
 
-	if (fd_pread(fd, bytes, image.len, 0) != (ssize_t)image.len)
-		return false;
+	if (n != (ssize_t)image.len)
+		return n < 0 ? (int)n : 0;
 	for (size_t i = 0; i < image.len; i++)
 		if (bytes[i] == '\0' && image.ptr[i] != '\0')
-			return false;
-	return true;
+			return 0;
+	return 1;
 }
 
-/* Is the message a file already? What an interrupted settling left is removed. */
-static bool is_known(const struct replay *p, struct str id, struct str image)
+/* Is the message a file in this queue? 1, 0, negative errno. What an interrupted settling left is removed. */
+static int is_known_in(const struct replay *p, const char *queue, struct str id, struct str image)
+{
+	int fd = queue_open(p->s->queues, str_of(queue), id, O_RDONLY | O_NONBLOCK, 0);
+	_cleanup_close_ int close_it = fd;
+	bool is_corrupt = strcmp(queue, QUEUE_CORRUPT) == 0;
+	struct stat st;
+	int r = 0;
+
+	if (fd < 0)
+		return fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP || fd == -ENXIO ? 0 : fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return 0;
+	if (is_corrupt || (st.st_mode & QUEUE_MODE_READY) == QUEUE_MODE_READY)
+		r = holds(fd, image);
+	if (r != 0 || is_corrupt)
+		return r;
+	r = queue_remove(p->s->queues, str_of(queue), id);
+	return r == -ENOENT ? 0 : r;
+}
+
+/* Is the message a file already? 1, 0, or negative errno: whoever cannot tell must not make another. */
+static int is_known(const struct replay *p, struct str id, struct str image)
 {
 	static const char *const queues[] = { QUEUE_INCOMING, QUEUE_ACTIVE, QUEUE_DEFERRED,
 		QUEUE_HOLD, QUEUE_CORRUPT, QUEUE_MAILDROP };
 
 	for (size_t i = 0; i < ARRAY_LEN(queues); i++) {
-		int fd = queue_open(p->s->queues, str_of(queues[i]), id, O_RDONLY | O_NONBLOCK, 0);
-		_cleanup_close_ int close_it = fd;
-		struct stat st;
-		bool is_corrupt;
+		int r = is_known_in(p, queues[i], id, image);
 
-		if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-			continue;
-		is_corrupt = strcmp(queues[i], QUEUE_CORRUPT) == 0;
-		if ((is_corrupt || (st.st_mode & QUEUE_MODE_READY) == QUEUE_MODE_READY) &&
-			holds(fd, image))
-			return true;
-		if (is_corrupt)
-			continue;
-		IGNORE(queue_remove(p->s->queues, str_of(queues[i]), id) < 0);
+		if (r != 0)
+			return r < 0 ? why_errno(p->why, r, "look for %s/" STR_FMT, queues[i],
+					       STR_ARG(id))
+				     : r;
 	}
-	return false;
+	return 0;
 }
 
 static void add_offset(struct replay *p, uint64_t offset)
@@ -100,6 +116,16 @@ static int leave(struct replay *p, const struct journal_entry *e, bool settled)
 	return 0;
 }
 
+/* Marks of the image into the file that it became. */
+static int merge(struct replay *p, const struct journal_entry *e, struct str image)
+{
+	int r = journal_merge_known(p->s->queues, str_of(e->id), image);
+
+	return r < 0 ? why_errno(p->why, r, "%s: copy marks from journal/%04u", e->id,
+			       e->place.segment)
+		     : 0;
+}
+
 /* What agents marked in the image after it had become a file. */
 static int look_at_settled(struct replay *p, const struct journal_scan *scan)
 {
@@ -108,8 +134,7 @@ static int look_at_settled(struct replay *p, const struct journal_scan *scan)
 	memcpy(e.id, scan->head.id, sizeof(scan->head.id));
 	if (p->has_locks && journal_is_locked(&p->seg, &scan->place))
 		return leave(p, &e, true);
-	(void)journal_merge_known(p->s->queues, str_of(e.id), buf_str(&scan->image));
-	return 0;
+	return merge(p, &e, buf_str(&scan->image));
 }
 
 static int settle(struct replay *p, const struct journal_scan *scan)
@@ -125,16 +150,17 @@ static int settle(struct replay *p, const struct journal_scan *scan)
 		if (r < 0)
 			return why_errno(p->why, r, "lock journal/%04u", e.place.segment);
 	}
-	if (is_known(p, str_of(e.id), buf_str(&scan->image))) {
-		(void)journal_merge_known(p->s->queues, str_of(e.id), buf_str(&scan->image));
+	r = is_known(p, str_of(e.id), buf_str(&scan->image));
+	if (r > 0) {
+		r = merge(p, &e, buf_str(&scan->image));
 		p->report->known++;
-	} else {
+	} else if (r == 0) {
 		r = journal_settle(p->s->queues, &e, STR(QUEUE_INCOMING), false, p->why);
-		if (r < 0)
-			return r;
 		p->report->settled++;
 		p->wrote = true;
 	}
+	if (r < 0)
+		return r;
 	add_offset(p, e.place.offset);
 	return 0;
 }

@@ -37,16 +37,20 @@ static int fill(int fd)
 	return fd_pwrite_all(fd, str_from((const char *)page, sizeof(*page)), 0);
 }
 
+/* A file that is none yet, or not whole, is made one. One that cannot be read is let alone: others may have it mapped. */
 static int check_file(int fd, bool create, struct stat *st)
 {
-	char magic[8];
+	char magic[8] = { 0 };
+	ssize_t n;
 
 	if (fstat(fd, st) < 0)
 		return -errno;
 	if (!S_ISREG(st->st_mode))
 		return -EBADMSG;
+	n = fd_pread(fd, magic, sizeof(magic), 0);
+	if (n < 0)
+		return (int)n;
 	if (st->st_size == (off_t)sizeof(struct journal_page) &&
-		pread(fd, magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) &&
 		memcmp(magic, STATE_MAGIC, sizeof(magic)) == 0)
 		return 0;
 	return create ? fill(fd) : -EBADMSG;
