@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """master beside Debian's: what it gives its children, how it calls them, what it says when they fail."""
 
+import concurrent.futures
 import json
 import os
 import re
@@ -381,3 +382,39 @@ def test_lock_files(either):
     finally:
         other.destroy()
     assert m.listening()
+
+
+def test_command_line(either):
+    """-c -d -e -s -t -v -w and what excludes what: exit statuses, who runs afterwards, and who is found running by -t."""
+    m = either({"maillog_file": ""}, start=False)
+    m.run("postfix", "check", check=False)
+
+    def master(*args, config=m.config):
+        return subprocess.run([str(m.daemons / "master"), *args], env={**os.environ, "MAIL_CONFIG": str(config)}, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=instance.DEADLINE)
+    assert master("-t").returncode == 0
+    refused = [["-t", "-w"], ["-i", "-w"], ["-i", "-d"], ["-i", "-D"], ["-i"], ["foo"], ["-q"], ["-c", "/nonexistent"], ["-s", "-D", "-e", "1"]]
+    with concurrent.futures.ThreadPoolExecutor(9) as pool:  # a fatal error takes a second
+        assert [p.returncode for p in pool.map(lambda args: master(*args), refused)] == [1] * 9
+    assert master("-t").returncode == 0
+    # Until its time comes it is there; then it ends well.
+    for args in (["-e", "1"], ["-d", "-e", "1"], ["-s", "-v", "-v", "-e", "1"], ["-c", str(m.config), "-e", "1"]):
+        p = master(*args, config="/nonexistent" if "-c" in args else m.config)
+        assert p.returncode == 0, (args, p.stderr)
+        assert master("-t").returncode == 0
+    # -w: its parent waits until it listens, or has failed.
+    assert master("-w").returncode == 0
+    m.started = True
+    try:
+        assert m.listening() and master("-t").returncode == 1
+        pid = m.master_pid()
+        assert os.getpgid(pid) == os.getsid(pid) == pid
+        for args in (["-w"], ["-d"], []):
+            assert master(*args).returncode == 1
+        assert m.master_pid() == pid and m.run("postfix", "status").returncode == 0
+    finally:
+        m.stop()
+    assert master("-t").returncode == 0 and m.run("postfix", "status", check=False).returncode == 1
+    (m.config / "master.cf").write_text("smtp bad\n")
+    for args in (["-w"], ["-d"], []):
+        assert master(*args).returncode == 1
