@@ -31,6 +31,10 @@ FILE_SYSTEMS = {
 }
 
 
+class NoDisk(Exception):
+    """The disk or the file system on it could not be made: nothing was tested."""
+
+
 def why_not(kind="ext4"):
     """What this machine lacks, or None."""
     if os.geteuid() != 0:
@@ -85,13 +89,13 @@ class Recorded:
         end = time.monotonic() + 20
         while not os.path.ismount(self.file):
             if self.server.poll() is not None or time.monotonic() > end:
-                raise AssertionError("blockdev does not start")
+                raise NoDisk("blockdev does not start")
             time.sleep(0.01)
         try:
             run("mount", "-o", "loop", self.file, where)
-        except AssertionError:
+        except AssertionError as e:
             unmount(self.file)
-            raise
+            raise NoDisk(str(e)) from None
 
     def close(self):
         unmount(self.where)

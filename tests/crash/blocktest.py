@@ -27,6 +27,9 @@ import workload  # noqa: E402
 from instance import wait_until  # noqa: E402
 
 
+NOT_HERE = 77  # exit status: this machine has not what is needed
+
+
 class History(audit.History):
     """As audit.History, in nanoseconds instead of numbers of operations."""
 
@@ -199,12 +202,14 @@ def main():
         why = blockdisk.why_not(kind)
         if why:
             print(f"{kind}: not possible here: {why}")
-            bad += 1
-            continue
+            sys.exit(NOT_HERE)
         place = pathlib.Path(tempfile.mkdtemp(prefix="postroad-block-", dir=crashtest.fast_dir()))
         place.chmod(0o755)
         try:
             bad += check(kind, place, o)
+        except blockdisk.NoDisk as e:
+            print(f"{kind}: not possible here: {e}")
+            sys.exit(NOT_HERE)
         finally:
             if not os.environ.get("POSTROAD_KEEP"):
                 shutil.rmtree(place, ignore_errors=True)

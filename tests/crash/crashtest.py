@@ -196,7 +196,7 @@ def revive(h, cut, before, mta, sink, what):
             time.sleep(0.1)
             return mta.is_empty()
         try:
-            wait_until(is_empty, "the queue is empty", 40)
+            wait_until(is_empty, "the queue is empty", 120)
         except AssertionError:
             out.append(f"{what}: the queue does not become empty: {mta.queue_ids()} {mta.log()[-2000:]}")
     finally:
