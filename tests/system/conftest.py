@@ -9,6 +9,7 @@ log.
 import os
 import pathlib
 import shutil
+import signal
 import tempfile
 
 import pytest
@@ -19,6 +20,11 @@ from peers import LmtpSink, NameServer, ScriptedServer, SmtpSink
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "root: needs root; skipped otherwise")
+    # nohup and "&" in a script have signals ignored; what we start would inherit that.
+    for sig in (signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(sig, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config, items):
