@@ -46,7 +46,7 @@ class Run:
         self.ops, self.history, self.dir, self.root = ops, history, mta_dir, root
 
 
-def record(messages, threads=8, conf=None, big=0, during=None, say=print):
+def record(messages, threads=8, conf=None, big=0, reloads=0, say=print):
     """Run a workload under the shim; a Run."""
     sink = workload.Sink()
     mta = workload.MailSystem(sink.nexthop, conf=conf)
@@ -58,10 +58,15 @@ def record(messages, threads=8, conf=None, big=0, during=None, say=print):
         sink.note = log.note
         mta.start()
         began = time.monotonic()
-        senders = workload.send_all(mta, messages, lambda n, how: log.note(f"accepted {n} {how}"), threads, big)
-        if during:
-            during(mta, senders)
-        workload.join(senders)
+        done = []
+
+        def accepted(n, how):
+            log.note(f"accepted {n} {how}")
+            done.append(n)
+        senders = workload.send_all(mta, messages, accepted, threads, big)
+        disturber = workload.Disturber(mta, lambda: len(done), messages, reloads)
+        disturber.start()
+        workload.join([*senders, disturber])
         mta.run("postqueue", "-c", mta.config, "-f")
         wait_until(lambda: is_done(mta), "the queue is empty", 120)
         took = time.monotonic() - began
@@ -304,6 +309,7 @@ def main():
     p.add_argument("--restarts", type=int, default=40, help="whole systems started on an image")
     p.add_argument("--models", default="ordered,loose", help="of " + ",".join(disk.MODELS))
     p.add_argument("--threads", type=int, default=8)
+    p.add_argument("--reloads", type=int, default=2, help="reloads while mail is sent")
     p.add_argument("--big", type=int, default=0, help="lines of the longest messages")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--journal", choices=("yes", "no"), help="queue_journal")
@@ -314,7 +320,7 @@ def main():
     o.conf = dict(s.split("=", 1) for s in o.o)
     if o.journal:
         o.conf["queue_journal"] = o.journal
-    sys.exit(1 if check(record(o.messages, o.threads, o.conf, o.big), o) else 0)
+    sys.exit(1 if check(record(o.messages, o.threads, o.conf, o.big, o.reloads), o) else 0)
 
 
 if __name__ == "__main__":

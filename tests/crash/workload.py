@@ -11,6 +11,7 @@ import os
 import pathlib
 import random
 import re
+import signal
 import smtplib
 import socket
 import socketserver
@@ -267,6 +268,44 @@ def send_all(mta, count, accepted, threads=8, big=0, first=0):
     for s in senders:
         s.start()
     return senders
+
+
+class Disturber(threading.Thread):
+    """While `total` messages are sent, at even distances: reloads the system, then kills its qmgr, as often as is said."""
+
+    def __init__(self, mta, progress, total, reloads=0, kills=0):
+        super().__init__(daemon=True)
+        self.mta, self.progress, self.total = mta, progress, total
+        self.acts = [self._reload] * reloads + [self._kill] * kills
+        self.failed = None
+
+    def _reload(self):
+        self.mta.run("postfix", "-c", self.mta.config, "reload")
+
+    def _kill(self):
+        pids = instance.wait_until(lambda: [p for p, name in children(self.mta.master_pid()) if name == "qmgr"], "qmgr runs", 60)
+        os.kill(pids[0], signal.SIGKILL)
+
+    def run(self):
+        try:
+            for i, act in enumerate(self.acts, 1):
+                instance.wait_until(lambda at=i: self.progress() >= self.total * at // (len(self.acts) + 1), "more mail", 600)
+                act()
+        except Exception as e:  # reported by join()
+            self.failed = repr(e)
+
+
+def children(pid):
+    """(pid, program) of the children of a process."""
+    out = []
+    for p in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            name, _, rest = (p / "stat").read_text().partition(" (")[2].rpartition(") ")
+        except OSError:
+            continue  # it has just ended
+        if rest.split()[1] == str(pid):
+            out.append((int(p.name), name))
+    return out
 
 
 def join(senders):
