@@ -185,6 +185,70 @@ static int try_value(const struct conf *c, const char *name, const struct conf_p
 	return r;
 }
 
+/** The configuration of one service: main.cf and its -o settings; false when one of them is malformed. */
+static bool add_options(struct conf *c, const char *file, const struct master_entry *e)
+{
+	_cleanup_buf_ struct buf name = BUF(BUF_MEDIUM);
+	struct why why = { "" };
+	struct str setting;
+	bool ok = true;
+
+	buf_putf(&name, "service_name=%s", e->name);
+	ok = conf_override(c, buf_str(&name), &why) == 0;
+	for (size_t i = 0; ok && master_entry_setting(e, &i, &setting);)
+		ok = conf_override(c, setting, &why) == 0;
+	if (!ok)
+		log_warn("%s: line %d: service %s/%s: -o: %s", file, e->line, e->name,
+			master_type_name(e->type), why.text);
+	return ok;
+}
+
+/** The -o values of one service. */
+static bool check_options(const struct instance *in, const char *file, const struct master_entry *e)
+{
+	_cleanup_(conf_freep) struct conf *c = NULL;
+	struct why why = { "" };
+	struct str name, value;
+	size_t pos = 0;
+	bool ok;
+
+	if (!master_entry_setting(e, &pos, &name))
+		return true;
+	if (conf_load(in->dir, NULL, &c, &why) < 0)
+		log_fatal("%s", why.text);
+	ok = add_options(c, file, e);
+	for (pos = 0; master_entry_option(e, &pos, &name, &value);) {
+		const struct conf_param *p = conf_param_find(name);
+		_cleanup_free_ char *text = str_dup(name);
+
+		if (p == NULL || !p->heeded || try_value(c, text, p, &why) >= 0)
+			continue;
+		log_warn("%s: line %d: service %s/%s: %s", file, e->line, e->name,
+			master_type_name(e->type), why.text);
+		ok = false;
+	}
+	return ok;
+}
+
+/** The -o values of all services that run. */
+static bool check_all_options(const struct instance *in)
+{
+	_cleanup_buf_ struct buf file = BUF(BUF_SMALL);
+	_cleanup_free_ char *disabled = text_of(in, "master_service_disable");
+	struct master_cf m = { 0 };
+	bool ok = true;
+
+	/* What is wrong with the file itself is for check_services() and master to say. */
+	buf_putf(&file, "%s/master.cf", in->dir);
+	if (master_cf_load(buf_cstr(&file), false, NULL, &m, NULL) < 0)
+		return true;
+	for (size_t i = 0; i < m.n; i++)
+		if (!master_cf_disabled(&m.v[i], str_of(disabled)))
+			ok = check_options(in, buf_cstr(&file), &m.v[i]) && ok;
+	master_cf_done(&m);
+	return ok;
+}
+
 bool check_values(const struct instance *in)
 {
 	const char *name, *value;
@@ -200,7 +264,7 @@ bool check_values(const struct instance *in)
 		log_warn("%s", why.text);
 		ok = false;
 	}
-	return ok;
+	return check_all_options(in) && ok;
 }
 
 void check_level(const struct instance *in)

@@ -221,7 +221,7 @@ int control_reload(const struct instance *in)
 	check_settings(in, false);
 	check_services(in);
 	if (!check_values(in))
-		log_fatal("main.cf has unusable values: the system is not reloaded");
+		log_fatal("main.cf or master.cf has unusable values: the system is not reloaded");
 	check_level(in);
 	if (!postsuper(in, "active", true))
 		log_fatal("postsuper active failed: the system is not reloaded");

@@ -68,7 +68,7 @@ int layout_set(const struct instance *in);
 void check_files(const struct instance *in);
 /** master.cf can be read and has what main.cf needs, or the program ends. */
 void check_services(const struct instance *in);
-/** Warn about values in main.cf that the programs would refuse: false when there are any. */
+/** Warn about values in main.cf and -o of master.cf that the programs would refuse: false when there are any. */
 bool check_values(const struct instance *in);
 /** Warn about settings that do nothing, in the log or only on standard error. */
 void check_settings(const struct instance *in, bool in_log);

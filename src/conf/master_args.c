@@ -5,23 +5,43 @@
 #include "conf/lines.h"
 #include "conf/master_cf.h"
 
-bool master_entry_option(const struct master_entry *e, size_t *pos, struct str *ret_name,
-	struct str *ret_value)
+/** Options of daemons that have an argument. */
+static bool has_argument(char letter)
+{
+	return str_chr(STR("imnorst"), letter) >= 0;
+}
+
+bool master_entry_setting(const struct master_entry *e, size_t *pos, struct str *ret)
 {
 	while (*pos < e->args.n) {
 		struct str arg = str_of(e->args.v[(*pos)++]);
+		size_t i = 1;
 
-		if (!str_starts(arg, STR("-o")))
+		/* Here begin the arguments of the daemon, which may look like options. */
+		if (arg.len < 2 || arg.ptr[0] != '-' || str_eq(arg, STR("--")))
+			break;
+		while (i < arg.len && !has_argument(arg.ptr[i]))
+			i++;
+		if (i == arg.len)
 			continue;
-		arg = str_skip(arg, 2);
-		if (arg.len == 0) {
-			if (*pos >= e->args.n)
-				return false;
-			arg = str_of(e->args.v[(*pos)++]);
-		}
-		if (conf_split_setting(arg, ret_name, ret_value) == NULL)
+		if (i + 1 == arg.len && *pos >= e->args.n)
+			break;
+		*ret = i + 1 < arg.len ? str_skip(arg, i + 1) : str_of(e->args.v[(*pos)++]);
+		if (arg.ptr[i] == 'o')
 			return true;
 	}
+	*pos = e->args.n;
+	return false;
+}
+
+bool master_entry_option(const struct master_entry *e, size_t *pos, struct str *ret_name,
+	struct str *ret_value)
+{
+	struct str setting;
+
+	while (master_entry_setting(e, pos, &setting))
+		if (conf_split_setting(setting, ret_name, ret_value) == NULL)
+			return true;
 	return false;
 }
 

@@ -59,6 +59,14 @@ const struct master_entry *master_cf_find(const struct master_cf *m, struct str 
 /** True when master_service_disable names the entry ("name/type", "type", "name.type", '!'). */
 bool master_cf_disabled(const struct master_entry *e, struct str patterns);
 /**
+ * The argument of the next -o, as written; what follows the first word that is no option belongs to the daemon.
+ *
+ * @param pos   index of the argument to look at first; start with 0
+ * @param ret   borrowed from the entry
+ * @return false at the end
+ */
+bool master_entry_setting(const struct master_entry *e, size_t *pos, struct str *ret);
+/**
  * The name and value of the next -o among the arguments of an entry.
  *
  * @param pos         index of the argument to look at first; start with 0

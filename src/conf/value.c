@@ -18,13 +18,24 @@ static const struct conf_param *entry_of(const char *name)
 	return p;
 }
 
-/** "in main.cf", "in -o", "by default", for messages. */
-static const char *origin(const struct conf *c, const char *name)
+/** Room for an origin. */
+struct origin {
+	struct why text;
+};
+
+/** Where a value comes from, for messages: file and line, "set with -o", "by default". */
+static const char *origin_of(const struct conf *c, const char *name, struct origin *o)
 {
 	const struct conf_set *s = map_get(c->settings, str_of(name));
 
-	return s == NULL ? "by default" : s->override ? "set with -o" : c->file;
+	if (s == NULL)
+		return "by default";
+	if (s->override)
+		return "set with -o";
+	(void)why_set(&o->text, 0, "%s, line %d", c->file, s->line);
+	return o->text.text;
 }
+#define origin(c, name) origin_of(c, name, &(struct origin){ 0 })
 
 /** Expanded value: 0 or -EINVAL with the parameter named. */
 static int expanded(const struct conf *c, const char *name, struct buf *ret, struct why *why)

@@ -49,7 +49,7 @@ int table_split_braces(struct str name, struct strv *ret)
 	}
 	if (words.n == 0) {
 		strv_done(&words);
-		return -EINVAL;
+		return inside.len > 0 ? -ENODATA : -EINVAL;
 	}
 	*ret = words;
 	return 0;

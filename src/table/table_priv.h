@@ -80,7 +80,8 @@ _must_use_ enum lookup table_get_member(const struct table *t, struct str key, s
 /**
  * Split "{ item, {item two} }" into items; the outer braces are required.
  *
- * @return 0; -EINVAL when braces are missing or unbalanced, or when nothing is inside
+ * @return 0; -EINVAL when braces are missing or unbalanced, or when nothing is inside; -ENODATA when only
+ *         blanks and commas are
  */
 _must_use_ int table_split_braces(struct str name, struct strv *ret);
 /** "{ text }" without braces and surrounding blanks; NULL or the documented complaint. */

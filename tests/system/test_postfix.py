@@ -148,3 +148,34 @@ def test_logrotate(system):
     wait_until(lambda: system.log_path.exists(), "a new log file")
     assert [p for p in os.listdir(system.dir) if p.startswith("maillog.") and p.endswith(".gz")]
     assert "daemon started" not in system.log()
+
+
+def test_values_that_are_refused(system):
+    """check and reload name each value that a program would refuse, with file and line: main.cf's and -o of master.cf (U1)."""
+    assert system.postfix("start")[0] == 0
+    lines = ["one unix - - n - - smtp", "  -o smtp_connect_timeout=abc -o smtp_helo_timeout=5s", "  -o no_equals_sign",
+             "two inet n - n - - smtpd -o smtpd_recipient_limit=0 -o {smtpd_helo_required = maybe} -o smtpd_timeout=${none?x}{y}",
+             "three unix - n n - - pipe user=nobody argv=/bin/x -o smtp_connect_timeout=abc",
+             "four unix - - n - - smtp -o smtp_connect_timeout=abc"]
+    first = (system.config / "master.cf").read_text().count("\n") + 1
+    with open(system.config / "master.cf", "a") as f:
+        f.write("\n".join(lines) + "\n")
+    at = (system.config / "main.cf").read_text().count("\n") + 1
+    with open(system.config / "main.cf", "a") as f:
+        f.write("smtpd_timeout = soon\nmaster_service_disable = four/unix\n")
+    want = [
+        f"{system.config}/master.cf: line {first}: service one/unix: -o: missing '=' after attribute name: \"no_equals_sign\"",
+        f"{system.config}/master.cf: line {first}: service one/unix: parameter smtp_connect_timeout: bad time value or unit: abc "
+        "(set with -o; a number and s, m, h, d or w)",
+        f"{system.config}/master.cf: line {first + 3}: service two/inet: invalid smtpd_recipient_limit parameter value 0 < 1 (set with -o)",
+        f"{system.config}/master.cf: line {first + 3}: service two/inet: bad boolean configuration: smtpd_helo_required = maybe "
+        "(set with -o; yes or no is expected)",
+        f"parameter smtpd_timeout: bad time value or unit: soon ({system.config}/main.cf, line {at}; a number and s, m, h, d or w)",
+    ]
+    for command in ("check", "reload"):
+        status, text = system.postfix(command)
+        assert status == 1
+        assert [w for w in want if w not in text] == [], text
+        assert "three/unix" not in text and "four/unix" not in text
+    assert "the system is not reloaded" in text
+    assert system.postfix("status")[0] == 0

@@ -202,8 +202,11 @@ def test_command_filter(either):
 
 
 def test_reject_filter(mta):
-    m = mta({**CONF, "smtpd_reject_filter_maps": "inline:{{500 5.5.2 Error: command not recognized=500 5.5.1 What?}, "
-                                                 "{502 5.5.1 Error: command not implemented=250 no}}"})
+    m = mta(CONF, start=False)
+    (m.dir / "replies").write_text("/^500 5.5.2 Error: command not recognized$/ 500 5.5.1 What?\n"
+                                   "/^502 5.5.1 Error: command not implemented$/ 250 no\n")
+    m.setting(smtpd_reject_filter_maps=f"regexp:{m.dir}/replies")
+    m.start()
     r = m.dialogue(["FOO", "STARTTLS"])
     assert r[1:] == ["500 5.5.1 What?", "502 5.5.1 Error: command not implemented"]
     m.wait_log(r"NOQUEUE: reply filter in: 500 5\.5\.2 Error: command not recognized$")
