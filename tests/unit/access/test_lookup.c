@@ -67,9 +67,9 @@ static void test_keys(void **state)
 		{ 'm', "u+x@a.b", "inline:{{u+x@=5}, {u@=6}}", true, "5" },
 		{ 'm', "u+x@a.b", "inline:{{u@=6}}", true, "6" },
 		{ 'm', "U@A.b", "inline:{{u@=6}}", true, "6" },
-		{ 'm', "a b@c.d", "inline:{{\"a b\"@c.d=1}, {a b@c.d=2}}", true, "1" },
-		{ 'm', "a b@c.d", "inline:{{a b@c.d=2}}", true, "2" },
-		{ 'm', "a b@c.d", "inline:{{\"a b\"@=3}}", true, "3" },
+		{ 'm', "a;b@c.d", "inline:{{\"a;b\"@c.d=1}, {a;b@c.d=2}}", true, "1" },
+		{ 'm', "a;b@c.d", "inline:{{a;b@c.d=2}}", true, "2" },
+		{ 'm', "a;b@c.d", "inline:{{\"a;b\"@=3}}", true, "3" },
 		{ 'm', "u@c.d", "regexp:{{/^c\\.d$/ 1}}", true, "-" },
 		{ 'm', "u@c.d", "fail:x", true, "!" },
 	};

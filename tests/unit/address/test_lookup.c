@@ -26,8 +26,8 @@ static const struct {
 	{ "inline:{{a=5}}", "a@[127.0.0.1]", "5", "" },
 	{ "inline:{{@example.org=6}}", "a", NULL, "" },
 	/* quoted first, then as it is */
-	{ "inline:{{\"a b\"@b.c=1},{a b@b.c=2}}", "a b@b.c", "1", "" },
-	{ "inline:{{a b@b.c=2}}", "a b@b.c", "2", "" },
+	{ "inline:{{\"a;b\"@b.c=1},{a;b@b.c=2}}", "a;b@b.c", "1", "" },
+	{ "inline:{{a;b@b.c=2}}", "a;b@b.c", "2", "" },
 	/* a local part with '@' is no address */
 	{ "inline:{{a@b=bad}}", "a@b@example.org", NULL, "" },
 	{ "inline:{{\"a@b\"=good}}", "a@b@example.org", "good", "" },

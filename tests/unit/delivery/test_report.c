@@ -237,9 +237,11 @@ static void test_filter(void **state)
 {
 	struct world *w = *state;
 
-	w->s.delivery_status_filter = "inline:{{5.0.0 said so=4.7.7 later}, {4.0.0 said so=5.8.8 "
-				      "never}, {2.0.0 said so=2.5.5 fine}, {5.1.1 said so=2.0.0 "
-				      "ok}, {5.1.2 said so=what}}";
+	w->s.delivery_status_filter = "regexp:{{/^5\\.0\\.0 said so$/ 4.7.7 later}, "
+				      "{/^4\\.0\\.0 said so$/ 5.8.8 never}, "
+				      "{/^2\\.0\\.0 said so$/ 2.5.5 fine}, "
+				      "{/^5\\.1\\.1 said so$/ 2.0.0 ok}, "
+				      "{/^5\\.1\\.2 said so$/ what}}";
 	begin(w, 0);
 	assert_int_equal(report_bounce(w->c, &w->r), -1);
 	expect(w, "dsn=4.7.7, status=deferred (later)", "", "status=4.7.7;", "", 'R', "soften");

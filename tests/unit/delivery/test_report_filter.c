@@ -30,9 +30,10 @@ static void test_filter(void **state)
 	(void)state;
 	assert_int_equal(
 		tables_open(&ts, "x",
-			STR("inline:{{5.1.1 no such user=4.9.9 patience}, {4.0.0 busy=5.0.1 tired  "
-			    "of it}, {2.0.0 ok=2.1.0 fine}, {2.0.0 turn=5.0.0 bad}, {5.0.0 "
-			    "turn=2.0.0 good}, {5.0.0 no text=5.2.2}, {5.0.0 no code=text}}"),
+			STR("regexp:{{/^5\\.1\\.1 no such user$/ 4.9.9 patience}, {/^4\\.0\\.0 busy$/ "
+			    "5.0.1 tired  of it}, {/^2\\.0\\.0 ok$/ 2.1.0 fine}, {/^2\\.0\\.0 turn$/ "
+			    "5.0.0 bad}, {/^5\\.0\\.0 turn$/ 2.0.0 good}, {/^5\\.0\\.0 no text$/ "
+			    "5.2.2}, {/^5\\.0\\.0 no code$/ text}}"),
 			0, &c.filter, NULL),
 		0);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -7,13 +7,13 @@
 #define ORIGIN "A log_message_origin=cl[1.2.3.4]\nA log_protocol_name=ESMTP\nA log_helo_name=he\n"
 #define HEAD   RIG_ENV ORIGIN RIG_RCPT "M\nN Received: x\n"
 #define FROM   " from cl[1.2.3.4]; from=<s@example.test> to=<r@example.test> proto=ESMTP helo=<he>"
-#define CHECKS                                                                                             \
-	"inline:{ {X: w=WARN} {X: wt=warn  text} {X: i=INFO t} {X: f=FILTER a:b} {X: f1=FILTER a}"         \
-	" {X: rd=REDIRECT a@b} {X: rd2=REDIRECT c@d} {X: rd3=REDIRECT q} {X: bcc=BCC b@c} {X: h=HOLD t}"   \
-	" {X: d=DISCARD t} {X: p=PASS t} {X: pre=PREPEND A: b} {X: pre2=PREPEND} {X: rep=REPLACE To: me}"  \
-	" {X: rep2=REPLACE me} {X: s=STRIP t} {X: ig=IGNORE} {X: ok=OK} {X: du=DUNNO} {X: no=FOO bar}"     \
-	" {X: rj=REJECT} {X: rj5=REJECT 5.7.9 no way} {X: rj4=REJECT 4.7.9 later} {X: rj2=REJECT 2.0.0 x}" \
-	" {X: rje=REJECT 5.7.9} {pb=PREPEND text} {rb=REPLACE text} {sb=STRIP} {rjb=REJECT 4.1.1 body} }"
+#define CHECKS                                                                                                                 \
+	"regexp:{ {/^X: w$/ WARN} {/^X: wt$/ warn  text} {/^X: i$/ INFO t} {/^X: f$/ FILTER a:b} {/^X: f1$/ FILTER a}"         \
+	" {/^X: rd$/ REDIRECT a@b} {/^X: rd2$/ REDIRECT c@d} {/^X: rd3$/ REDIRECT q} {/^X: bcc$/ BCC b@c} {/^X: h$/ HOLD t}"   \
+	" {/^X: d$/ DISCARD t} {/^X: p$/ PASS t} {/^X: pre$/ PREPEND A: b} {/^X: pre2$/ PREPEND} {/^X: rep$/ REPLACE To: me}"  \
+	" {/^X: rep2$/ REPLACE me} {/^X: s$/ STRIP t} {/^X: ig$/ IGNORE} {/^X: ok$/ OK} {/^X: du$/ DUNNO} {/^X: no$/ FOO bar}" \
+	" {/^X: rj$/ REJECT} {/^X: rj5$/ REJECT 5.7.9 no way} {/^X: rj4$/ REJECT 4.7.9 later} {/^X: rj2$/ REJECT 2.0.0 x}"     \
+	" {/^X: rje$/ REJECT 5.7.9} {/^pb$/ PREPEND text} {/^rb$/ REPLACE text} {/^sb$/ STRIP} {/^rjb$/ REJECT 4.1.1 body} }"
 
 static void test_actions(void **state)
 {

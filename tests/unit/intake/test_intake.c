@@ -87,7 +87,7 @@ static void test_bounce(void **state)
 	struct rig_result r;
 
 	(void)state;
-	s.header_checks = "inline:{ {X: rj=REJECT no} {X: rj4=REJECT 4.0.0 x} }";
+	s.header_checks = "regexp:{ {/^X: rj$/ REJECT no} {/^X: rj4$/ REJECT 4.0.0 x} }";
 	s.hopcount_limit = 3;
 	s.bounce = note_bounce;
 	s.bounce_ctx = &seen;

@@ -16,10 +16,12 @@ static void test_ask(void **state)
 		const char *list, *text;
 		enum dns_filter want;
 	} cases[] = {
-		{ "inline:{{x. 60 IN A 1.2.3.4=IGNORE}}", "x. 60 IN A 1.2.3.4", DNS_FILTER_IGNORE },
-		{ "inline:{{x. 60 IN A 1.2.3.4= ignore }}", "x. 60 IN A 1.2.3.4",
+		{ "regexp:{{/^x. 60 IN A 1.2.3.4$/ IGNORE}}", "x. 60 IN A 1.2.3.4",
 			DNS_FILTER_IGNORE },
-		{ "inline:{{x. 60 IN A 1.2.3.4=IGNORE}}", "y. 60 IN A 1.2.3.4", DNS_FILTER_KEEP },
+		{ "regexp:{{/^x. 60 IN A 1.2.3.4$/   ignore }}", "x. 60 IN A 1.2.3.4",
+			DNS_FILTER_IGNORE },
+		{ "regexp:{{/^x. 60 IN A 1.2.3.4$/ IGNORE}}", "y. 60 IN A 1.2.3.4",
+			DNS_FILTER_KEEP },
 		{ "inline:{a=REJECT}", "a", DNS_FILTER_TEMPFAIL },
 		{ "fail:now", "a", DNS_FILTER_TEMPFAIL },
 	};

@@ -20,7 +20,7 @@ static void test_split(void **state)
 		{ " { a, b  c } ", 0, "a|b|c" },
 		{ "{ {a b} , t:{x y} z }", 0, "{a b}|t:{x y}|z" },
 		{ "{}", -EINVAL, "" },
-		{ "{ , }", -EINVAL, "" },
+		{ "{ , }", -ENODATA, "" },
 		{ "a", -EINVAL, "" },
 		{ "{a", -EINVAL, "" },
 		{ "a}", -EINVAL, "" },
