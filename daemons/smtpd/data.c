@@ -55,23 +55,11 @@ static int state_error(struct session *s, const struct smtp_command *cmd)
 static int allowed(struct session *s)
 {
 	struct access_request rq;
-	struct str text;
 
 	if (s->stand_alone)
 		return 0;
 	session_request(s, "DATA", &rq);
-	switch (access_check(s->p->access, ACCESS_DATA, &s->acc, &rq, &text)) {
-	case ACCESS_PERMIT:
-		return 0;
-	case ACCESS_HANGUP:
-		s->hangup = true;
-		break;
-	case ACCESS_REJECT:
-		s->error_mask |= NOTIFY_POLICY;
-		reply_text(s, text);
-		break;
-	}
-	return -1;
+	return session_check(s, ACCESS_DATA, &rq);
 }
 
 int cmd_data(struct session *s, const struct smtp_command *cmd)

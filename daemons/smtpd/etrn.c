@@ -58,24 +58,12 @@ static int error(struct session *s, const char *text)
 static int allowed(struct session *s, struct str site)
 {
 	struct access_request rq;
-	struct str text;
 
 	if (s->stand_alone)
 		return 0;
 	session_request(s, "ETRN", &rq);
 	rq.etrn = site;
-	switch (access_check(s->p->access, ACCESS_ETRN, &s->acc, &rq, &text)) {
-	case ACCESS_PERMIT:
-		return 0;
-	case ACCESS_HANGUP:
-		s->hangup = true;
-		break;
-	case ACCESS_REJECT:
-		s->error_mask |= NOTIFY_POLICY;
-		reply_text(s, text);
-		break;
-	}
-	return -1;
+	return session_check(s, ACCESS_ETRN, &rq);
 }
 
 int cmd_etrn(struct session *s, const struct smtp_command *cmd)

@@ -68,7 +68,7 @@ static struct str clean_name(struct session *s, const struct smtp_command *cmd)
 /* Common to both; -1 when the name is refused. */
 static int greet(struct session *s, const struct smtp_command *cmd, const char *stage)
 {
-	struct str name = clean_name(s, cmd), text;
+	struct str name = clean_name(s, cmd);
 	struct access_request rq;
 
 	session_reset(s);
@@ -79,19 +79,10 @@ static int greet(struct session *s, const struct smtp_command *cmd, const char *
 	}
 	session_request(s, stage, &rq);
 	rq.helo = name;
-	switch (access_check(s->p->access, ACCESS_HELO, &s->acc, &rq, &text)) {
-	case ACCESS_PERMIT:
-		session_set_helo(s, name);
-		return 0;
-	case ACCESS_HANGUP:
-		s->hangup = true;
-		break;
-	case ACCESS_REJECT:
-		s->error_mask |= NOTIFY_POLICY;
-		reply_text(s, text);
-		break;
-	}
-	return -1;
+	if (session_check(s, ACCESS_HELO, &rq) < 0)
+		return -1;
+	session_set_helo(s, name);
+	return 0;
 }
 
 int cmd_helo(struct session *s, const struct smtp_command *cmd)

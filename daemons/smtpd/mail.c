@@ -198,19 +198,9 @@ static int may_send(struct session *s)
 	if (s->stand_alone)
 		return 0;
 	session_request(s, "MAIL", &rq);
-	if (!s->c->smtpd_delay_reject && !is_probe_address(s, s->m.sender)) {
-		switch (access_check(s->p->access, ACCESS_MAIL, &s->acc, &rq, &text)) {
-		case ACCESS_PERMIT:
-			break;
-		case ACCESS_HANGUP:
-			s->hangup = true;
-			return -1;
-		case ACCESS_REJECT:
-			s->error_mask |= NOTIFY_POLICY;
-			reply_text(s, text);
-			return -1;
-		}
-	}
+	if (!s->c->smtpd_delay_reject && !is_probe_address(s, s->m.sender) &&
+		session_check(s, ACCESS_MAIL, &rq) < 0)
+		return -1;
 	switch (access_rewrite_local(s->p->access, &s->acc, &rq, &text)) {
 	case LOOKUP_FOUND:
 		return 0;

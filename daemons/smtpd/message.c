@@ -249,23 +249,11 @@ static void put_actions(struct session *s)
 static int end_allowed(struct session *s)
 {
 	struct access_request rq;
-	struct str text;
 
 	if (s->stand_alone || s->m.err != 0)
 		return 0;
 	session_request(s, "END-OF-MESSAGE", &rq);
-	switch (access_check(s->p->access, ACCESS_END_OF_DATA, &s->acc, &rq, &text)) {
-	case ACCESS_PERMIT:
-		return 0;
-	case ACCESS_HANGUP:
-		s->hangup = true;
-		break;
-	case ACCESS_REJECT:
-		s->error_mask |= NOTIFY_POLICY;
-		reply_text(s, text);
-		break;
-	}
-	return -1;
+	return session_check(s, ACCESS_END_OF_DATA, &rq);
 }
 
 static void log_reject(struct session *s, struct str text)

@@ -63,25 +63,13 @@ int cmd_auth(struct session *s, const struct smtp_command *cmd)
 static int vrfy_allowed(struct session *s, struct str address)
 {
 	struct access_request rq;
-	struct str text;
 
 	if (s->stand_alone)
 		return 0;
 	session_request(s, "VRFY", &rq);
 	rq.has_recipient = true;
 	rq.recipient = address;
-	switch (access_check(s->p->access, ACCESS_RCPT, &s->acc, &rq, &text)) {
-	case ACCESS_PERMIT:
-		return 0;
-	case ACCESS_HANGUP:
-		s->hangup = true;
-		break;
-	case ACCESS_REJECT:
-		s->error_mask |= NOTIFY_POLICY;
-		reply_text(s, text);
-		break;
-	}
-	return -1;
+	return session_check(s, ACCESS_RCPT, &rq);
 }
 
 int cmd_vrfy(struct session *s, const struct smtp_command *cmd)

@@ -56,25 +56,13 @@ static int too_many(struct session *s)
 static int allowed(struct session *s, const struct rcpt *rc)
 {
 	struct access_request rq;
-	struct str text;
 
 	if (s->stand_alone || is_probe_address(s, rc->address))
 		return 0;
 	session_request(s, "RCPT", &rq);
 	rq.has_recipient = true;
 	rq.recipient = rc->address;
-	switch (access_check(s->p->access, ACCESS_RCPT, &s->acc, &rq, &text)) {
-	case ACCESS_PERMIT:
-		return 0;
-	case ACCESS_HANGUP:
-		s->hangup = true;
-		break;
-	case ACCESS_REJECT:
-		s->error_mask |= NOTIFY_POLICY;
-		reply_text(s, text);
-		break;
-	}
-	return -1;
+	return session_check(s, ACCESS_RCPT, &rq);
 }
 
 /* What the sender called the recipient, when he gave no ORCPT. */

@@ -45,6 +45,24 @@ void session_request(const struct session *s, const char *stage, struct access_r
 	};
 }
 
+int session_check(struct session *s, enum access_point point, const struct access_request *rq)
+{
+	struct str text;
+
+	switch (access_check(s->p->access, point, &s->acc, rq, &text)) {
+	case ACCESS_PERMIT:
+		return 0;
+	case ACCESS_HANGUP:
+		s->hangup = true;
+		break;
+	case ACCESS_REJECT:
+		s->error_mask |= NOTIFY_POLICY;
+		reply_text(s, text);
+		break;
+	}
+	return -1;
+}
+
 void session_lost(struct session *s, int err)
 {
 	if (err == -ETIMEDOUT) {
@@ -150,24 +168,15 @@ static bool early_talker(struct session *s)
 static void greet(struct session *s)
 {
 	struct access_request rq;
-	struct str text;
 
 	if (!find_ehlo_discard(s))
 		return;
 	s->denied = false;
 	if (!s->stand_alone && !s->c->smtpd_delay_reject) {
 		session_request(s, "CONNECT", &rq);
-		switch (access_check(s->p->access, ACCESS_CONNECT, &s->acc, &rq, &text)) {
-		case ACCESS_HANGUP:
-			s->hangup = true;
+		if (session_check(s, ACCESS_CONNECT, &rq) < 0) {
+			s->denied = !s->hangup;
 			return;
-		case ACCESS_REJECT:
-			s->error_mask |= NOTIFY_POLICY;
-			s->denied = true;
-			reply_text(s, text);
-			return;
-		case ACCESS_PERMIT:
-			break;
 		}
 	}
 	reply(s, "220 %s", s->c->smtpd_banner);

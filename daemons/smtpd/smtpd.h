@@ -229,6 +229,9 @@ void smtpd_serve(struct service_ctx *ctx, struct service_client *client);
 const char *session_id(const struct session *s);
 /** What access rules may know now. */
 void session_request(const struct session *s, const char *stage, struct access_request *ret);
+/** Ask the restrictions of one point: 0 go on; -1 the client was told no, or is hung up on. */
+_must_use_ int session_check(struct session *s, enum access_point point,
+	const struct access_request *rq);
 /** The input ended or failed: remembers why. */
 void session_lost(struct session *s, int err);
 /** Forget the transaction. */
