@@ -261,6 +261,7 @@ static bool is_marked(int fd)
 /* True, with errno, when this call is to fail. */
 static bool fails(enum shim_call call)
 {
+	int error;
 	uint64_t x;
 
 	if (log_head == NULL || (log_head->fail_calls & (unsigned)call) == 0)
@@ -268,10 +269,12 @@ static bool fails(enum shim_call call)
 	x = __atomic_add_fetch(&dice, 0x9e3779b97f4a7c15ULL, __ATOMIC_RELAXED);
 	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
 	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-	if ((x >> 33) % 1000 >= log_head->fail_per_mille)
+	/* The fault may end here: a call that fails without saying why would break any caller. */
+	error = (int)__atomic_load_n(&log_head->fail_errno, __ATOMIC_RELAXED);
+	if (error == 0 || (x >> 33) % 1000 >= log_head->fail_per_mille)
 		return false;
 	__atomic_add_fetch(&log_head->failed, 1, __ATOMIC_RELAXED);
-	errno = (int)log_head->fail_errno;
+	errno = error;
 	return true;
 }
 

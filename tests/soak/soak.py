@@ -281,6 +281,7 @@ class Soak:
     def _ledger(self, copies, tree):
         """What the ledger finds lost must be what a killed program did without a line about it."""
         p = self.mta.run("postqueue", "-c", self.mta.config, "--audit", check=False, deadline=120)
+        (self.mta.dir / "audit").write_text(p.stdout)
         found = dict(m[::-1] for m in re.findall(r"^(lost|returned|unreported|unfinished): (\S+)", p.stdout, re.M))
         counts = dict(re.findall(r"^([a-z][a-z ]*?) +(\d+)", p.stdout, re.M))
         self.say("ledger: " + ", ".join(f"{k} {v}" for k, v in counts.items() if v != "0"))

@@ -2,7 +2,9 @@
 """Stopping, starting, reloading, commands on a queue: mail is never lost (threats F5, F13)."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 
 from instance import wait_until
@@ -118,3 +120,30 @@ def test_flush_right_after_start(mta, smtp_sink):
         m.started = True
         m.run("postqueue", "-c", m.config, "-f")
         sink.wait(n)
+
+
+def test_master_is_killed(mta, smtp_sink):
+    """F5: the system starts again while an old process still serves its client, who gets his 250 and is logged."""
+    sink = smtp_sink()
+    m = mta({"relayhost": sink.nexthop})
+    old = m.master_pid()
+    try:
+        with m.smtp() as s:
+            s.ehlo()
+            s.mail("a@test.example")
+            s.rcpt("old@remote.example")
+            os.kill(old, signal.SIGKILL)
+            wait_until(lambda: m.run("postfix", "-c", m.config, "start", check=False).returncode == 0, "a new master")
+            assert m.master_pid() != old
+            assert s.data("Subject: x\n\nhello\n")[0] == 250
+            m.send("a@test.example", "new@remote.example")
+            sink.wait(2)
+        m.wait_log(r"disconnect from .* data=1 .*commands=5")  # the old one
+        m.wait_empty()
+        assert sorted(t for g in sink.messages for t in g["to"]) == ["new@remote.example", "old@remote.example"]
+        assert m.run("postqueue", "-c", m.config, "--audit", check=False).returncode == 0
+    finally:
+        try:
+            os.killpg(old, signal.SIGKILL)  # the old log stays a while
+        except ProcessLookupError:
+            pass
