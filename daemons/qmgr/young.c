@@ -310,7 +310,8 @@ void young_tick(struct qmgr *q)
 bool young_wants_tick(const struct qmgr *q)
 {
 	return q->journal_retry != 0 || q->recycle || q->left_unread || !list_is_empty(&q->young) ||
-	       !list_is_empty(&q->settling);
+	       !list_is_empty(&q->settling) ||
+	       (q->journal != NULL && journal_has_unmarked(q->journal));
 }
 
 void young_settle_all(struct qmgr *q)

@@ -195,8 +195,10 @@ void journal_release(struct journal_reader *r, const struct journal_place *p);
  * @param p   NULL: whether any should
  */
 bool journal_is_wanted(const struct journal_reader *r, const struct journal_place *p);
-/** Free full segments in which nothing is left. Call now and then. */
+/** Free full segments in which nothing is left, and make marks that failed. Call now and then. */
 void journal_recycle(struct journal_reader *r);
+/** True when marks failed: journal_recycle() is to be called again, though nothing else happens. */
+bool journal_has_unmarked(const struct journal_reader *r);
 
 /* ---- looking: showq, postcat, postsuper ---- */
 

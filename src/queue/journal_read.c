@@ -22,6 +22,12 @@ struct follow {
 	uint64_t unreadable; /* owner of a generation that could not be opened: said once */
 };
 
+/* A message that has left, and its record does not say so yet: it would come back. */
+struct unmarked {
+	struct journal_place place;
+	enum journal_mark mark;
+};
+
 struct journal_reader {
 	struct journal_settings s;
 	struct journal_state *state;
@@ -32,6 +38,8 @@ struct journal_reader {
 	bool is_quiet; /* that look is not older than `seen` */
 	struct journal_busy busy;
 	int64_t settled; /* the segment that is to be emptied, -1 none */
+	struct unmarked *unmarked;
+	size_t n_unmarked;
 };
 
 static uint64_t owner_of(const struct journal_reader *r, uint32_t i)
@@ -231,17 +239,49 @@ static struct follow *at_place(struct journal_reader *r, const struct journal_pl
 	return f->seg.fd >= 0 && f->seg.generation == p->generation ? f : NULL;
 }
 
-static void left(struct journal_reader *r, const struct journal_place *p, enum journal_mark mark)
+/* False: its record could not be marked, and its segment must not be free as long as that may change. */
+static bool mark_left(struct journal_reader *r, const struct journal_place *p,
+	enum journal_mark mark)
 {
 	struct follow *f = at_place(r, p);
 
 	if (f == NULL)
-		return;
-	/* A mark that is lost repeats a delivery after a crash; there is nothing else to be done. */
-	IGNORE(journal_segment_mark(&f->seg, p->offset, mark) < 0);
+		return true;
+	/* A segment that failed is removed when it is empty. */
+	if (journal_segment_mark(&f->seg, p->offset, mark) < 0 &&
+		journal_owner_phase(owner_of(r, p->segment)) != JOURNAL_FAILED)
+		return false;
 	check(f->in_use > 0);
 	f->in_use--;
 	free_if_empty(r, p->segment);
+	return true;
+}
+
+/* A mark that fails is made later. Who is killed before that repeats a delivery. */
+static void left(struct journal_reader *r, const struct journal_place *p, enum journal_mark mark)
+{
+	if (mark_left(r, p, mark))
+		return;
+	if ((r->n_unmarked & (r->n_unmarked - 1)) == 0) /* a power of two: full */
+		r->unmarked = mem_resize(r->unmarked, MAX(2 * r->n_unmarked, (size_t)1),
+			sizeof(*r->unmarked));
+	r->unmarked[r->n_unmarked++] = (struct unmarked){ .place = *p, .mark = mark };
+}
+
+static void mark_again(struct journal_reader *r)
+{
+	while (r->n_unmarked > 0) {
+		struct unmarked u = r->unmarked[r->n_unmarked - 1];
+
+		if (!mark_left(r, &u.place, u.mark))
+			return; /* the others would fail too */
+		r->n_unmarked--;
+	}
+}
+
+bool journal_has_unmarked(const struct journal_reader *r)
+{
+	return r->n_unmarked > 0;
 }
 
 void journal_removed(struct journal_reader *r, const struct journal_place *p)
@@ -328,6 +368,7 @@ static void end_orphan(struct journal_reader *r, uint32_t i, uint64_t owner)
 
 void journal_recycle(struct journal_reader *r)
 {
+	mark_again(r);
 	for (uint32_t i = 0; i < atomic_load(&r->state->page->used); i++) {
 		uint64_t owner = owner_of(r, i);
 
@@ -403,8 +444,10 @@ void journal_reader_close(struct journal_reader *r)
 	if (r == NULL)
 		return;
 	atomic_store(&r->state->page->ready, 0);
+	mark_again(r);
 	for (uint32_t i = 0; i < JOURNAL_SEGMENTS; i++)
 		forget(&r->follow[i]);
+	free(r->unmarked);
 	journal_busy_done(&r->busy);
 	journal_state_close(r->state);
 	free(r);

@@ -19,6 +19,18 @@ ssize_t pread(int fd, void *p, size_t n, off_t offset)
 	return (ssize_t)syscall(SYS_pread64, fd, p, n, offset);
 }
 
+/* So does writing. */
+static int the_write_error;
+
+ssize_t pwrite(int fd, const void *p, size_t n, off_t offset)
+{
+	if (the_write_error != 0) {
+		errno = the_write_error;
+		return -1;
+	}
+	return (ssize_t)syscall(SYS_pwrite64, fd, p, n, offset);
+}
+
 static void test_life(void **state)
 {
 	struct journal_writer *w = journal_writer_new(&rig_settings);
@@ -64,6 +76,72 @@ static void test_life(void **state)
 	r = rig_reader(NULL);
 	assert_int_equal(rig_files("incoming"), 1);
 	assert_int_equal(journal_next(r, &e[0]), 0);
+	journal_reader_close(r);
+	journal_writer_free(w);
+}
+
+/* A mark that could not be made is made later: what has left does not come back at the next start. */
+static void test_unmarked(void **state)
+{
+	struct journal_writer *w = journal_writer_new(&rig_settings);
+	struct journal_reader *r = rig_reader(NULL);
+	struct journal_entry e;
+
+	(void)state;
+	for (unsigned closing = 0; closing < 2; closing++) {
+		for (unsigned i = 0; i < 5; i++) {
+			assert_int_equal(rig_write(w, "a@b", 100000, NULL), 0);
+			assert_int_equal(journal_next(r, &e), 1);
+			the_write_error = i == 2 ? 0 : ENOSPC;
+			journal_removed(r, &e.place);
+			assert_true(journal_has_unmarked(r));
+			journal_recycle(r);
+			assert_int_equal(journal_has_unmarked(r), i != 2);
+			the_write_error = 0;
+		}
+		if (closing == 0)
+			journal_recycle(r);
+		assert_int_equal(journal_has_unmarked(r), closing == 1);
+		journal_reader_close(r);
+		r = rig_reader(NULL);
+		assert_int_equal(rig_files("incoming"), 0);
+	}
+	journal_reader_close(r);
+	journal_writer_free(w);
+}
+
+/* A segment is not used again, nor forgotten, before all in it is marked. */
+static void test_unmarked_segment(void **state)
+{
+	struct journal_writer *w = journal_writer_new(&rig_settings);
+	struct journal_reader *r = rig_reader(NULL);
+	struct journal_entry first;
+	struct journal_entry e;
+
+	(void)state;
+	assert_int_equal(rig_write(w, "a@b", 1000, NULL), 0);
+	assert_int_equal(journal_next(r, &first), 1);
+	the_write_error = ENOSPC;
+	journal_removed(r, &first.place);
+	the_write_error = 0;
+	for (unsigned i = 0; i < 40; i++) {
+		assert_int_equal(rig_write(w, "a@b", 250000, NULL), 0);
+		assert_int_equal(journal_next(r, &e), 1);
+		assert_false(e.place.segment == first.place.segment &&
+			     e.place.generation != first.place.generation);
+		journal_removed(r, &e.place);
+	}
+	/* Its place is the same for those who look at the journal, too. */
+	{
+		_cleanup_(queue_message_closep) struct queue_message *m = NULL;
+
+		assert_int_equal(queue_message_open_place(&first.place, false, &m, NULL), 0);
+	}
+	journal_recycle(r);
+	assert_false(journal_has_unmarked(r));
+	journal_reader_close(r);
+	r = rig_reader(NULL);
+	assert_int_equal(rig_files("incoming"), 0);
 	journal_reader_close(r);
 	journal_writer_free(w);
 }
@@ -298,6 +376,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_life, rig_setup, spool_teardown),
+		cmocka_unit_test_setup_teardown(test_unmarked, rig_setup, spool_teardown),
+		cmocka_unit_test_setup_teardown(test_unmarked_segment, rig_setup, spool_teardown),
 		cmocka_unit_test_setup_teardown(test_bad_places, rig_setup, spool_teardown),
 		cmocka_unit_test_setup_teardown(test_one_reader, rig_setup, spool_teardown),
 		cmocka_unit_test_setup_teardown(test_recycling, rig_setup, spool_teardown),
