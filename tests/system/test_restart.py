@@ -45,6 +45,7 @@ def test_hold_release_delete(either, smtp_sink):
     m = either({"relayhost": sink.nexthop, "defer_transports": "smtp"})
     a, b, c = (m.send("a@test.example", f"{x}@remote.example") for x in "abc")
     m.wait_log("status=deferred", count=3)
+    wait_until(lambda: len(m.queue_ids("deferred")) == 3, "all are deferred")  # after the line that says so
     m.run("postsuper", "-c", m.config, "-h", a)
     m.run("postsuper", "-c", m.config, "-d", b)
     assert sorted(m.queue_ids("hold")) == [a]
