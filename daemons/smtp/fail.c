@@ -303,6 +303,9 @@ void finish(struct delivery *d)
 
 void pass_all(struct delivery *d, struct str transport)
 {
+	ptrdiff_t colon = str_chr(transport, ':');
+	struct str name = colon < 0 ? transport : str_head(transport, (size_t)colon);
+
 	for (size_t i = 0; i < d->rq->n_rcpt; i++) {
 		struct recipient *r = &d->rq->rcpt[i];
 		struct why why = { 0 };
@@ -310,6 +313,8 @@ void pass_all(struct delivery *d, struct str transport)
 
 		if (r->status != 0)
 			continue;
+		log_info(STR_FMT ": passing <" STR_FMT "> to transport=" STR_FMT,
+			STR_ARG(d->rq->queue_id), STR_ARG(r->address), STR_ARG(name));
 		/* The other agent reports. */
 		d->rq->has_reports = true;
 		e = request_pass(d->rq, r, transport, d->c->best_mx, d->c->p.ipc_timeout, &why);

@@ -133,6 +133,15 @@ def test_loop(server, pairs, domain, port):
     same(server, pairs(), f"{domain}.test", {}, {}, port=port)
 
 
+def test_best_mx_transport(server, pairs):
+    """Mail for which this host is the best exchanger goes to another transport."""
+    agents = pairs(best_mx_transport="taker:thanks")
+    for a in agents:
+        a.spawn("discard", "taker")
+    for domain in OWN:
+        same(server, agents, f"{domain}.test", {}, {}, port=25, flags=1, to=("a@y.test", "b@y.test"))
+
+
 @pytest.mark.parametrize("domain", ["formerr", "loop", "badmx"])
 def test_definite_only(server, pairs, domain):
     """An answer that makes no sense is not a "no": the mail waits, where 3.7.11 returns it (threats D1, D5)."""
