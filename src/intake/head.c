@@ -71,23 +71,6 @@ static void put_addresses(struct intake *it, const struct header_def *def, struc
 
 /* ---- single headers ---- */
 
-/* "Name : x" becomes "Name: x". */
-static struct str tidy_name(struct intake *it, struct str text)
-{
-	struct str body = STR_EMPTY;
-	size_t name = header_name(text, &body);
-	char *copy;
-
-	if (name == 0 || text.ptr[name] == ':')
-		return text;
-	copy = arena_alloc(it->scratch, name + 1 + body.len + 1);
-	memcpy(copy, text.ptr, name);
-	copy[name] = ':';
-	if (body.len > 0)
-		memcpy(copy + name + 1, body.ptr, body.len);
-	return str_from(copy, name + 1 + body.len);
-}
-
 static bool is_dropped(const struct intake *it, struct str name)
 {
 	const struct strv *drop = &it->c->drop_headers;
@@ -138,7 +121,6 @@ void head_primary(struct intake *it, const struct header_def *def, struct str te
 	struct str body = STR_EMPTY;
 	size_t name;
 
-	text = tidy_name(it, text);
 	name = header_name(text, &body);
 	if (it->s->smtputf8_enable && str_has_8bit(text))
 		it->sendopts |= (it->flags & INTAKE_AUTOUTF8) != 0

@@ -326,6 +326,15 @@ static void append_header(struct mime *m, struct str line, bool newline)
 	buf_put(&m->header, line);
 }
 
+/* "Name : x" becomes "Name: x", for all who look at headers. */
+static void begin_header(struct mime *m, struct str name, struct str body)
+{
+	m->header_open = true;
+	buf_put(&m->header, name);
+	buf_putc(&m->header, ':');
+	buf_put(&m->header, body);
+}
+
 /* A message that is the body of this entity: its header comes next. */
 static bool nests(const struct mime *m)
 {
@@ -336,8 +345,10 @@ static bool nests(const struct mime *m)
 /* The start of a line within a header section. */
 static int header_line(struct mime *m, struct str line, bool partial)
 {
+	struct str body = STR_EMPTY;
 	bool nested;
 	size_t level;
+	size_t name;
 	int r;
 
 	if (m->header_open && line.len > 0 && (line.ptr[0] == ' ' || line.ptr[0] == '\t')) {
@@ -347,9 +358,9 @@ static int header_line(struct mime *m, struct str line, bool partial)
 	r = flush_header(m);
 	if (r != 0)
 		return r;
-	if (header_name(line, NULL) > 0) {
-		m->header_open = true;
-		append_header(m, line, false);
+	name = header_name(line, &body);
+	if (name > 0) {
+		begin_header(m, str_head(line, name), body);
 		return 0;
 	}
 	level = m->cls == MIME_PRIMARY ? 0 : find_boundary(m, line);

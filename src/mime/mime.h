@@ -4,8 +4,8 @@
  *
  * Fed one physical line (or piece of one) at a time; calls back with whole logical headers and with
  * body lines, each with its class. Bounded memory: header_size_limit, mime_nesting_limit,
- * mime_boundary_length_limit. Preserves bytes; can convert 8bit parts to quoted-printable on the way
- * (the SMTP client's downgrade). No I/O.
+ * mime_boundary_length_limit. Preserves bytes, but for blanks between name and colon of a header; can
+ * convert 8bit parts to quoted-printable on the way (the SMTP client's downgrade). No I/O.
  *
  * Quirks kept, because rules and signatures of postmasters rest on them: a boundary matches as a
  * prefix of the line, MIME-Version is not asked for, and the nesting limit lets two more levels in
@@ -51,7 +51,8 @@ struct mime_settings {
 
 struct mime_callbacks {
 	/**
-	 * A logical header: its physical lines separated by '\n', no final newline. It may exceed
+	 * A logical header: its physical lines separated by '\n', no final newline, and nothing
+	 * between name and colon, whatever the message had there. It may exceed
 	 * header_size_limit by one physical line (the writer cuts it, checks see all of it).
 	 *
 	 * @param def   NULL: a name that means nothing to us

@@ -148,6 +148,23 @@ def test_headers(pair):
     })
 
 
+ENDS = [["Subject: x", " ", "To: u1", "", "b"], ["Subject: x", "\t", "To: u1"], ["Subject: x", " \t ", "", "To: u1"], [" ", "Subject: x", "", "b"],
+        ["Subject: x", "nonsense", "To: u1", "", "b"], ["Subject: x", ":", "To: u1"], ["Subject: x", "\r", "To: u1", "", "b"],
+        ["Subject: x", "To", "To: u1"], ["Subject: x", "To : u1", "", "b"], ["Subject: x", "A b: c", "To: u1"], ["Subject: x", ("L", ""), "To: u1"],
+        ["Subject: x", ("L", " "), "", "b"], ["Subject: x", "-: u", "To: u1"], ["nonsense", "To: u1"], ["From x", "To: u1"], [">From x", "To: u1"],
+        ["Subject: x", "\x01: y", "To: u1"], ["Subject: x", "\u00a0: y", "To: u1"], ["Subject: x", "\u00e4: y", "To: u1"],
+        ["MIME-Version : 1.0", "Content-Type \t: multipart/mixed; boundary=b", "", "--b", "To : y", "Content-Type : message/rfc822", "", "To : z",
+         " ", "folded", "", "b", "--b--"], ["To \t : u1,", " \t : v", "", "b"]]
+
+
+def test_end_of_header(pair):
+    """One place where the header ends, in the queue file for all who read it later (threats S15)."""
+    systems = pair(canonical_maps="inline:{ {u1=u2} }", header_checks="pcre:{{/^To:/ PREPEND X-Seen: header}}",
+                   nested_header_checks="pcre:{{/^To:/ PREPEND X-Seen: nested}}",
+                   mime_header_checks="pcre:{{/^To:/ PREPEND X-Seen: mime}}", body_checks="pcre:{{/^To:/ PREPEND X-Seen: body}}")
+    compare(systems, {repr(lines): (message(*lines), flags | FILTER) for flags in (MAP, 0) for lines in ENDS})
+
+
 ACTIONS = ["REJECT", "REJECT 5.7.9 no way", "REJECT 4.7.9 later", "REJECT 2.0.0 x", "WARN", "WARN t", "INFO t", "PASS t",
            "FILTER a:b", "FILTER a", "FILTER", "HOLD t", "DISCARD t", "PREPEND A: b", "PREPEND a", "PREPEND", "REPLACE To: me",
            "REPLACE me", "REDIRECT a@b", "REDIRECT a", "BCC a@b", "BCC a", "STRIP t", "IGNORE", "DUNNO", "OK", "FOO x"]
