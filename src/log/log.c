@@ -23,6 +23,8 @@
 
 /* The longest text of a record, severity included. */
 #define TEXT_MAX 2000
+/* The longest tag. */
+#define TAG_MAX 200
 /* As many errors as a process may log before it gives up. */
 #define ERRORS_MAX 13
 
@@ -55,10 +57,21 @@ static void set_pid(void)
 	atomic_store(&the_log.pid, (int)getpid());
 }
 
+/* A user may choose it (postlog -t): it must not begin a line of its own, nor fill one. */
+static char *clean_tag(const char *tag)
+{
+	struct buf b = BUF(BUF_SMALL);
+
+	if (tag == NULL)
+		return NULL;
+	text_printable(&b, str_head(str_of(tag), TAG_MAX), true);
+	return buf_take(&b);
+}
+
 void log_init(const struct log_settings *s)
 {
 	struct sinks *old = the_log.sinks;
-	char *tag = mem_strdup(s->tag);
+	char *tag = clean_tag(s->tag);
 
 	if (!the_log.at_exit) {
 		the_log.at_exit = true;

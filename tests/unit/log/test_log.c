@@ -103,6 +103,47 @@ static void test_shapes(void **state)
 	assert_int_equal(log_dropped(), 0);
 }
 
+/* Whoever chooses the tag cannot begin another line, nor fill this one. */
+static void test_tag(void **state)
+{
+	static const struct {
+		char first;
+		size_t n;
+		const char *want;
+	} cases[] = {
+		{ 'x', 1, "host x[N]: text\n" },
+		{ '\n', 3, "host ?xx[N]: text\n" },
+		{ '\x1b', 2, "host ?x[N]: text\n" },
+		{ 'x', 200, NULL },
+		{ 'x', 201, NULL },
+		{ 'x', 100000, NULL },
+	};
+	char *tag = calloc(1, 100001);
+
+	(void)state;
+	assert_non_null(tag);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		_cleanup_free_ char *text = NULL;
+		const struct log_settings s = { .tag = tag,
+			.hostname = "host",
+			.file = the_path,
+			.no_syslog = true };
+
+		memset(tag, 'x', cases[i].n);
+		tag[cases[i].n] = '\0';
+		tag[0] = cases[i].first;
+		assert_int_equal(truncate(the_path, 0), 0);
+		log_init(&s);
+		log_info("text");
+		text = content();
+		if (cases[i].want != NULL)
+			assert_string_equal(text, cases[i].want);
+		else
+			assert_int_equal(strlen(text), strlen("host [N]: text\n") + 200);
+	}
+	free(tag);
+}
+
 /* 2,000 bytes stay, a character that crosses the limit goes. */
 static void test_cut(void **state)
 {
@@ -209,6 +250,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_shapes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tag, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cut, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stderr, setup, teardown),
