@@ -61,14 +61,25 @@ static struct str gecos_name(struct arena *a)
 	return arena_str(a, buf_str(&b));
 }
 
+/* On one line, because postdrop refuses others. */
+static struct str one_line(struct arena *a, const char *text)
+{
+	char *copy = arena_alloc(a, strlen(text) + 1);
+
+	for (size_t i = 0; text[i] != '\0'; i++)
+		copy[i] = text[i] == '\n' || text[i] == '\r' ? ' ' : text[i];
+	copy[strlen(text)] = '\0';
+	return str_of(copy);
+}
+
 static struct str full_name(const struct delivery *d)
 {
 	const char *env = getenv("NAME");
 
 	if (d->o->full_name != NULL)
-		return str_of(d->o->full_name);
+		return one_line(d->a, d->o->full_name);
 	if (env != NULL)
-		return str_of(env);
+		return one_line(d->a, env);
 	return gecos_name(d->a);
 }
 

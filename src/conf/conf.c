@@ -28,7 +28,8 @@ static void set_free(void *p)
 
 struct conf *conf_new(const char *dir)
 {
-	struct buf file = BUF(BUF_SMALL);
+	/* The name may be a user's (MAIL_CONFIG), and of any length: opening it will fail. */
+	struct buf file = BUF(strlen(dir) + sizeof("/main.cf"));
 	struct conf *c = mem_new(struct conf);
 
 	c->dir = str_dup(str_of(dir));

@@ -69,7 +69,7 @@ static void remark_service(const struct context *x, const char *file, const stru
 
 void conf_warn_unheeded(const struct conf *c, const struct notes *n)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF(strlen(c->dir) + sizeof("/master.cf"));
 	struct master_cf services = { 0 };
 	struct context x = { .conf = c, .notes = n, .services = &services };
 	const char *name, *value;

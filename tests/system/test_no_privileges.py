@@ -100,3 +100,42 @@ def test_postlog_without_privileges(mta):
     assert m.run("postlog", "from root").returncode == 0
     m.wait_log("from root")
     assert "hello" not in m.log()
+
+
+COMMANDS = [("sendmail", ["r@x"]), ("sendmail", ["-bp"]), ("sendmail", ["-t"]), ("postdrop", ["-r"]), ("postqueue", ["-p"]),
+            ("postqueue", ["-f"]), ("postlog", ["x"])]
+HOSTILE = [
+    {"MAIL_CONFIG": "/proc/self/environ"}, {"MAIL_CONFIG": ""}, {"MAIL_CONFIG": "x" * 100000}, {"MAIL_CONFIG": "../../../../tmp"},
+    {"MAIL_DEBUG": "1"}, {"MAIL_VERBOSE": "1"}, {"MAIL_LOGTAG": "%n%s\n\x1b[2J" + "x" * 5000}, {"TZ": "/etc/shadow"}, {"TZ": "x" * 70000},
+    {"NAME": "a\nBcc: evil@x\r\n" + "y" * 100000}, {"LANG": "xx", "LC_ALL": "../x", "LOCPATH": "/tmp", "NLSPATH": "%s"},
+    {"POSIXLY_CORRECT": "1", "GETOPT": "x"}, {"HOME": "/nonexistent", "PATH": "", "IFS": "/", "LOGNAME": "root", "USER": "root"},
+    {"POSTLOG_SERVICE": "../../etc/passwd", "POSTLOG_HOSTNAME": "x" * 5000}, {"POSTROAD_CLIENTS": "-1", "GENERATION": "x"},
+]
+
+
+def test_hostile_environment(mta):
+    """No environment, and no list of arguments, does more than to be refused (threats X6)."""
+    m = mta({}, start=False)
+    m.run("postfix", "check", check=False)
+    (m.queue / "maildrop").chmod(0o777)
+    text = "To: r@x\n\nhello\n"
+
+    def run(program, argv, env):
+        p = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "env", "-i", *(f"{k}={v}" for k, v in env.items()),
+                            str(m.commands / program), *argv], input=text, capture_output=True, text=True, errors="replace",
+                           timeout=instance.DEADLINE)
+        assert 0 <= p.returncode < 126 and "panic: " not in p.stderr and "root:" not in p.stdout + p.stderr, (program, argv, env, p)
+        return p
+    for env in HOSTILE:
+        for program, argv in COMMANDS[:1] + COMMANDS[3:5]:
+            run(program, argv, {"MAIL_CONFIG": str(m.config), **env})
+    # An empty list of arguments, and arguments that no shell would give.
+    for program, _ in COMMANDS:
+        p = subprocess.run(["perl", "-e", 'exec {$ARGV[0]} ""', str(m.commands / program)], input=text, capture_output=True, text=True,
+                           env={"MAIL_CONFIG": str(m.config)}, timeout=instance.DEADLINE)
+        assert 0 <= p.returncode < 126, (program, p)
+    for program, argv in (("sendmail", ["x" * 130000]), ("sendmail", ["-f", "\xff\xfe@x", "r@x"]), ("sendmail", ["-C", "x" * 100000, "r@x"]),
+                          ("sendmail", ["-F", "%s%n" * 1000, "r@x"]), ("postqueue", ["-s", "%n%s"]), ("postqueue", ["-i", "x" * 100000]),
+                          ("postdrop", ["-c", "/etc/shadow"]), ("postlog", ["-t", "x" * 100000, "%n"]), ("postlog", ["-p", "info\n", "x"]),
+                          ("postlog", ["a\nb\x1b[2J"])):
+        run(program, argv, {"MAIL_CONFIG": str(m.config)})

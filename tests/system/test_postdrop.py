@@ -269,7 +269,7 @@ def test_configuration_directory(drop):
 
 
 def test_environment(drop):
-    """Only what import_environment says is left of the user's environment; our tables can tell."""
+    """Only what import_environment says is left of the user's environment; our tables can tell (threats X6)."""
     env = {"nobody": "a", "POSIXLY_CORRECT": "1"}
     for imported, taken in (("TZ", False), ("nobody", True), ("TZ nobody=b", False), ("nobody=a", True), ("{nobody=x a}", True)):
         drop.configure(import_environment=imported, local_login_sender_maps="environ:x")

@@ -331,7 +331,11 @@ def test_report_that_cannot_be_written(place):
 
 @pytest.mark.parametrize("name", ["Some Body", "", "a&b", "\u00e4", "x\ny"])
 def test_name_in_environment(place, name):
-    same(place, "r@x", text=MAIL, NAME={"NAME": name})
+    """A line break in it is a blank for us; postdrop refuses it, as 3.12's (threats X6)."""
+    for kw, args in (({"NAME": {"NAME": name}}, []), ({}, ["-F", name])):
+        ours, debian = both(place, *args, "r@x", text=MAIL, **kw)
+        debian["records"] = [[k, d.replace("\n", " ") if k == "F" else d] for k, d in debian["records"]]
+        assert ours == debian
 
 
 @pytest.mark.root

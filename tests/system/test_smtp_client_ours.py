@@ -356,6 +356,7 @@ def test_dns_next_exchanger(agent, sink, nameserver, first, second, want):
 
 
 def test_dns_address_limit(agent, nameserver):
+    """However many the name server sends (threats D4)."""
     a = agent(conf={"dns_servers": nameserver(ZONE).servers, "smtp_mx_address_limit": "3"})
     r = a.deliver(["a@y"], "many.test:1")
     assert sum(x.startswith("connect to") for x in r.log) == 3

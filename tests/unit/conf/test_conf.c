@@ -72,6 +72,12 @@ static void no_file(void **state)
 	(void)state;
 	assert_int_equal(conf_load("/nonexistent", NULL, &c, &why), -ENOENT);
 	assert_string_equal(why.text, "open /nonexistent/main.cf: No such file or directory");
+	char *name = calloc(1, 200001);
+
+	assert_non_null(name);
+	memset(name, 'x', 200000);
+	assert_int_equal(conf_load(name, NULL, &c, &why), -ENAMETOOLONG);
+	free(name);
 }
 
 static void leading_blank(void **state)
