@@ -186,6 +186,10 @@ static bool deliver(struct conn *c)
 	while ((len = list_end(buf_str(&c->in), &n)) > 0) {
 		struct attr_list l;
 
+		if (n > ATTR_MAX) {
+			fail(c, -EMSGSIZE);
+			return false;
+		}
 		arena_clear(c->arena);
 		parse_list(str_head(buf_str(&c->in), len), n, c->arena, &l);
 		buf_consume(&c->in, len);

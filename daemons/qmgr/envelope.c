@@ -11,6 +11,8 @@
 
 /* Longest record that an envelope may hold; what is longer was not written by cleanup. */
 #define MAX_RECORD ((size_t)512 * 1024)
+/* Longest address or other text that agents and bounce services are told. */
+#define MAX_TEXT ((size_t)64 * 1024)
 
 /* A portion of recipients ends when its texts take this much. */
 #define MAX_BATCH_BYTES ((size_t)64 * 1024 * 1024)
@@ -182,6 +184,9 @@ static int on_attr(struct pass *p, struct str data)
 
 	if (rec_attr_split(data, &name, &value) < 0)
 		return corrupt(p, "malformed attribute");
+	/* None of those that matter here (a Message-ID may be so long). */
+	if (value.len > MAX_TEXT)
+		return 0;
 	r = rcpt_attr(p, name, value);
 	if (r != 0 || p->a == NULL)
 		return r < 0 ? r : 0;
@@ -323,6 +328,8 @@ static int one_record(struct pass *p, int type, struct str data)
 	/* No protocol that an agent or a bounce service speaks could carry it. */
 	if (str_chr(data, '\0') >= 0)
 		return corrupt(p, "null byte in record");
+	if (type != REC_ATTR && data.len > MAX_TEXT)
+		return corrupt(p, "text of more than 64 KB");
 	if (on_rcpt_record(p, type, data))
 		return 0;
 	if (type == REC_ATTR)

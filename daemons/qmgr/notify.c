@@ -16,6 +16,8 @@
 #define VERIFY_DEFER 1
 /* Conversations at a time; the services have no process limit of their own. */
 #define MAX_CALLS 50
+/* Until a connection is tried again, in seconds. */
+#define RETRY_TIME 0.1
 /* The services write to disk and submit mail. */
 #define CALL_TIMEOUT (1000 * USEC_PER_SEC)
 
@@ -72,21 +74,53 @@ static const struct conn_ops call_ops = {
 	.closed = on_closed,
 };
 
+/* The queue of the socket is full, or we are short of descriptors: both pass. */
+static bool is_passing(int err)
+{
+	return err == -EAGAIN || err == -EMFILE || err == -ENFILE;
+}
+
+static void on_retry(struct ev_loop *loop, ev_timer *w, int events)
+{
+	(void)loop;
+	(void)events;
+	start_calls(w->data);
+}
+
+static void start_later(struct qmgr *q)
+{
+	if (ev_is_active(&q->calls_retry))
+		return;
+	ev_timer_init(&q->calls_retry, on_retry, RETRY_TIME, 0);
+	q->calls_retry.data = q;
+	ev_timer_start(q->loop, &q->calls_retry);
+}
+
 static void start_calls(struct qmgr *q)
 {
+	/* What a call's end starts waits for the loop below, however many calls fail at once. */
+	if (q->starting_calls)
+		return;
+	q->starting_calls = true;
 	while (q->n_calls < MAX_CALLS && !list_is_empty(&q->calls)) {
 		struct call *c = list_entry(q->calls.next, struct call, node);
 		struct conn *conn;
 		int r;
 
 		list_remove(&c->node);
-		q->n_calls++;
 		r = conn_open(q->loop, c->path, &call_ops, c, &conn);
+		if (is_passing(r)) {
+			list_push_front(&q->calls, &c->node);
+			start_later(q);
+			break;
+		}
+		q->n_calls++;
 		if (r == 0)
 			conn_timeout(conn, c->q->conf.qmgr_ipc_timeout, CALL_TIMEOUT);
 		else
 			end_call(c, r);
 	}
+	q->starting_calls = false;
 }
 
 static void add_call(struct qmgr *q, const char *service, const char *protocol, struct str request,

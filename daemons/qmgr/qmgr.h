@@ -11,6 +11,8 @@
  */
 #pragma once
 
+#include <ev.h>
+
 #include "address/rewrite.h"
 #include "conn.h"
 #include "delivery/report.h"
@@ -164,6 +166,8 @@ struct qmgr {
 	bool has_strays;   /* a file could not leave active/: it is looked for on the next timer */
 	struct list calls; /* requests to bounce services that wait */
 	size_t n_calls;    /* under way */
+	bool starting_calls;
+	ev_timer calls_retry;
 	struct journal_params journal_params;
 	struct journal_reader *journal; /* NULL: messages are files */
 	struct list young;              /* messages in the journal, oldest first */

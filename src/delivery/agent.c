@@ -11,8 +11,8 @@
 #include "queue/journal_files.h"
 
 #define PROTOCOL "delivery_request_protocol"
-/** The head holds some twenty values, a recipient list three. */
-#define HEAD_LIMIT   ((size_t)1024 * 1024)
+/** The head holds some twenty values, a recipient list three; qmgr takes none of more than 64 KB. */
+#define HEAD_LIMIT   ((size_t)2 * 1024 * 1024)
 #define RCPT_LIMIT   ((size_t)256 * 1024)
 #define ANSWER_LIMIT ((size_t)1024 * 1024)
 

@@ -119,7 +119,7 @@ def short_path(path):
 class FakeAgent:
     """A delivery agent in the test: answers requests on private/<name> as `behave` says.
 
-    behave(request) returns (status, {dsn fields}); None closes the connection without an answer.
+    behave(request) returns (status, {dsn fields}), or the bytes to send; None closes the connection without an answer.
     With `form`, the name of an attribute ("smtputf8" before 3.10, "sendopts" since), a request without
     it is refused as Postfix's agents do: answered, before its recipients were read.
     """
@@ -167,6 +167,9 @@ class FakeAgent:
                 self.busy -= 1
             if answer is None:
                 c.shutdown(socket.SHUT_RDWR)
+                break
+            if isinstance(answer, bytes):
+                c.sendall(answer)
                 break
             c.sendall(self.answer(*answer) + (greeting if self.persistent else b""))
             if not self.persistent:

@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The queue manager with files made by hand and agents played by the test."""
 
+import contextlib
 import fcntl
+import os
 import re
+import shutil
+import socket
 import threading
 import time
 
 import pytest
 
-from queuefile import FakeAgent, QueueSystem, mark_done, queue_file, record, report_deferred, wait_for
+import instance
+from agent import read_list
+from queuefile import FakeAgent, QueueSystem, mark_done, queue_file, record, report_deferred, short_path, wait_for
 
 TRANSPORTS = ("inline:{ {error.test=error:5.1.1 no such user}, {retry.test=retry:4.2.2 full}, "
               "{fake.test=fake:[fake]}, {fake2.test=fake:[fake2]}, {nosuch.test=nosuch:} }")
@@ -298,6 +304,81 @@ def test_agent_dies(system):
     mta.wait_log(rf"{i}: to=<a@fake.test>, relay=none, .*dsn=4.3.0, status=deferred "
                  r"\(unknown mail transport error\)")
     assert len(agent.requests) == 1
+
+
+def test_endless_answer(system):
+    """An answer of more attributes than any has: the agent is given up, nothing else suffers (X8)."""
+    mta = system(start=False)
+    agent = FakeAgent(mta, "fake", lambda r: b"x\0\0" * 300000 + b"\0")
+    mta.start()
+    i = mta.send("s@x.test", ["a@fake.test"])
+    mta.wait_log(rf"{i}: to=<a@fake.test>.*status=deferred \(unknown mail transport error\)")
+    assert len(agent.requests) == 1
+    other = mta.send("s@x.test", ["b@x.test"])
+    mta.wait_log(f"{other}: removed")
+    assert "qmgr" not in "".join(x for x in mta.log().splitlines(True) if "master" in x and "warning" in x)
+
+
+def test_long_addresses(system):
+    """What a queue file may say, every program takes; what is longer is no queue file of ours."""
+    mta = system()
+    names = {host: "u" * 60000 + "@" + host for host in ("x.test", "error.test", "retry.test")}
+    ids = {host: mta.inject("s" * 60000 + "@x.test", [name], attrs=["message_id=" + "m" * 100000, "log_helo_name=" + "h" * 100000])
+           for host, name in names.items()}
+    bad = mta.inject("s@x.test", ["u" * 70000 + "@x.test"])
+    mta.wake()
+    mta.wait_log(f"{ids['x.test']}: removed")
+    mta.wait_log(f"{ids['error.test']}: sender non-delivery notification")
+    mta.wait_log(f"{ids['error.test']}: removed")
+    path = mta.queue / "deferred" / ids["retry.test"][0] / ids["retry.test"]
+    wait_for(f"{path} is deferred", path.exists)
+    mta.wait_log(f'warning: saving corrupt file "{bad}"')
+    assert "malformed" not in mta.log()
+
+
+def test_busy_bounce_service(system):
+    """No room in the queue of its socket: the call waits, it does not fail."""
+    mta = system(start=False)
+    mta.master_text = mta.master_text.replace("bounce unix", "#bounce unix")
+    mta._write()
+    agent = FakeAgent(mta, "fake", lambda r: mark_done(mta, r) or (0, {}))
+    with socket.socket(socket.AF_UNIX) as server, contextlib.ExitStack() as before:
+        with short_path(mta.queue / "private/bounce") as path:
+            server.bind(path)
+            server.listen(1)
+            (mta.queue / "private/bounce").chmod(0o666)
+            while True:
+                c = before.enter_context(socket.socket(socket.AF_UNIX))
+                c.setblocking(False)
+                try:
+                    c.connect(path)
+                except BlockingIOError:
+                    break
+        mta.start()
+        ids = [mta.inject("s@x.test", ["a@fake.test"]) for _ in range(3)]
+        for i in ids:
+            (mta.queue / "bounce" / i).write_text("something")
+            if os.geteuid() == 0:
+                shutil.chown(mta.queue / "bounce" / i, mta.owner()[0])
+        mta.wake()
+        wait_for("the recipients are done", lambda: len(agent.requests) == 3)
+        before.close()
+        server.settimeout(instance.DEADLINE)
+        seen = set()
+        while seen != set(ids):
+            c, _ = server.accept()
+            with c, c.makefile("rb") as f:
+                try:
+                    c.sendall(b"protocol\0delivery_status_protocol\0\0")
+                    request = dict(read_list(f) or ())
+                    if request:
+                        seen.add(request["queue_id"])
+                        c.sendall(b"status\x000\0\0")
+                except OSError:
+                    pass  # one of those that only were in the way
+        for i in ids:
+            mta.wait_log(f"{i}: removed")
+    assert "failure" not in mta.log()
 
 
 def test_rate_delay(system):
