@@ -25,8 +25,8 @@ FILE_SYSTEMS = {
     # Its superblock has 1024 bytes: when it is torn by sectors of 512 a backup of it is needed, as e2fsck finds.
     "ext4": Kind(96, "mkfs.ext4 -q -F -E lazy_itable_init=0,lazy_journal_init=0", "e2fsck -f -y"),
     "ext4-no-journal": Kind(96, "mkfs.ext4 -q -F -O ^has_journal -E lazy_itable_init=0", "e2fsck -f -y"),
-    "xfs": Kind(320, "mkfs.xfs -q -f"),
-    # Its superblock is one block of 4096 bytes with a checksum: it counts on that being written whole.
+    # These two count on their blocks being written whole: of 512 bytes here and there they cannot make anything.
+    "xfs": Kind(320, "mkfs.xfs -q -f", sectors=(4096,)),
     "btrfs": Kind(160, "mkfs.btrfs -q -f", sectors=(4096,)),
 }
 

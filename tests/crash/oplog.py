@@ -77,6 +77,14 @@ class Log:
         """Make calls fail or slow from now on; without arguments everything works again."""
         struct.pack_into("<IIII", self.map, CONTROLS, sum(ON[c] for c in calls), errno, per_mille, sync_delay_ms)
 
+    def kill_after(self, program, operations):
+        """End a process of this name behind so many operations from now on (of all processes of this name); 0: none."""
+        struct.pack_into("<24sI", self.map, CONTROLS + 24, program.encode(), operations)
+
+    def died(self):
+        """How many processes have ended by that."""
+        return struct.unpack_from("<I", self.map, CONTROLS + 20)[0]
+
     def failed(self):
         """How many calls failed by our doing."""
         return struct.unpack_from("<I", self.map, CONTROLS + 16)[0]

@@ -79,6 +79,10 @@ struct shim_header {
 	uint32_t fail_per_mille;
 	uint32_t sync_delay_ms;
 	uint32_t failed; /* how many calls failed by this */
+	uint32_t died;   /* how many processes have ended by what follows */
+	/* A process of this name ends, as if killed, behind its countdown-th operation (of all of them together); 0: none. */
+	char victim[24];
+	uint32_t countdown;
 	uint32_t pad;
 	pthread_mutex_t lock;
 };
