@@ -67,9 +67,14 @@ class Ends:
         return [r for n in numbers for r in workload.plan(n)[0] if r[0] != "x" and self.of(r) == 0]
 
 
-def is_served(mta, ends, numbers):
-    """As in Postfix a qmgr that has died is started by the next message or flush, and else within five minutes: not waited for."""
-    if not ends.missing(numbers):
+def is_over(mta, ends, numbers):
+    """All are served and no file is left.
+
+    As in Postfix, a qmgr that has died is started by the next message or flush, or within five minutes, and a file that an agent
+    of the one before still had is looked at again after a minute: not waited for. What a writer had not told of when it
+    died stays in the journal until the next replay: that is no message yet.
+    """
+    if not ends.missing(numbers) and not mta.queue_ids("maildrop", "incoming", "active", "deferred"):
         return True
     mta.run("postqueue", "-c", mta.config, "-f", check=False)
     time.sleep(0.2)
@@ -87,9 +92,7 @@ def test_program(mta, log, ends, program, first, o, say):
             s.start()
         workload.join(senders)
         try:
-            wait_until(lambda k=numbers: is_served(mta, ends, k), "all have reached their ends", 60)
-            # What a writer had not told of when it died stays in the journal until the next replay: no message yet.
-            wait_until(lambda: not mta.queue_ids("maildrop", "incoming", "active", "deferred"), "the queue is empty", 60)
+            wait_until(lambda k=numbers: is_over(mta, ends, k), "all have reached their ends, and the queue is empty", 60)
         except AssertionError as e:
             raise AssertionError(f"{program} died behind operation {n}: {e}: {ends.missing(numbers)} {mta.queue_ids()}"
                                  f"\n{mta.log()[-6000:]}") from None
