@@ -218,6 +218,7 @@ static int scan(void)
 		log_warn("open %s: %s", QUEUE_MAILDROP, strerrordesc_np(-r));
 		return -1;
 	}
+	queue_scan_flat(s);
 	while ((r = queue_scan_next(s, &id)) > 0) {
 		_cleanup_free_ char *copy = str_dup(id);
 		enum outcome outcome = pick(str_of(copy));

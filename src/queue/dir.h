@@ -96,6 +96,8 @@ _must_use_ int queue_open(const struct queue_settings *s, struct str queue, stru
 struct queue_scan;
 /** Start: 0 or negative errno. */
 _must_use_ int queue_scan_open(struct str queue, struct queue_scan **ret);
+/** The queue is never hashed: a directory in it is an entry like others. Call before the first one. */
+void queue_scan_flat(struct queue_scan *s);
 /** Path of the entry that was returned last ("deferred/A/ABC123"), borrowed until the next call. */
 const char *queue_scan_path(const struct queue_scan *s);
 /** Next valid id: 1 with *ret_id borrowed until the next call, 0 at the end, or negative errno. */

@@ -22,6 +22,7 @@ struct queue_scan {
 	DIR *dir[MAX_DEPTH];
 	size_t dir_len[MAX_DEPTH]; /* length of path for each level */
 	unsigned depth;            /* open levels */
+	bool flat;
 	struct buf path;
 };
 
@@ -83,6 +84,11 @@ void queue_scan_close(struct queue_scan *s)
 	free(s);
 }
 
+void queue_scan_flat(struct queue_scan *s)
+{
+	s->flat = true;
+}
+
 const char *queue_scan_path(const struct queue_scan *s)
 {
 	return buf_cstr(&s->path);
@@ -119,7 +125,7 @@ int queue_scan_next(struct queue_scan *s, struct str *ret_id)
 		if (!queue_id_ok(name))
 			continue;
 		buf_put(&s->path, name);
-		if (!entry_is_dir(s, e)) {
+		if (s->flat || !entry_is_dir(s, e)) {
 			*ret_id = str_skip(buf_str(&s->path), len);
 			return 1;
 		}

@@ -256,6 +256,8 @@ KINDS = {
     "future": lambda p: os.utime(p.put(GOOD), (int(time.time()) + 10000,) * 2), "old": lambda p: os.utime(p.put(GOOD), (int(time.time()) - 200000,) * 2),
     "a little ahead": lambda p: os.utime(p.put(GOOD), (int(time.time()) + 7000,) * 2),
     "future, requeued": lambda p: os.utime(p.put(GOOD, owner=OWNER, mode=0o700), (int(time.time()) + 10000,) * 2),
+    "directory": lambda p: (drop(p) / "AAAA1").mkdir(0o755), "closed directory": lambda p: (drop(p) / "AAAA1").mkdir(0o600),
+    "directory of one letter": lambda p: (drop(p) / "A").mkdir(0o700),
     "old, no time": lambda p: os.utime(p.put(GOOD[1:]), (int(time.time()) - 200000,) * 2),
 }
 

@@ -27,6 +27,8 @@ static void test_scan(void **state)
 		"deferred/a_b" };
 	static const char *const want[] = { "deferred/A/A1", "deferred/A/B/AB2", "deferred/C3",
 		"deferred/X", "deferred/a_b" };
+	static const char *const flat[] = { "deferred/A", "deferred/B", "deferred/LONGDIR",
+		"deferred/C3", "deferred/X", "deferred/a_b" };
 	_cleanup_strv_ struct strv found = { 0 };
 	_cleanup_(queue_scan_closep) struct queue_scan *s = NULL;
 	struct str id;
@@ -48,6 +50,18 @@ static void test_scan(void **state)
 		if (!strv_has(&found, str_of(want[i])))
 			fail_msg("%s not found", want[i]);
 	assert_int_equal(queue_scan_next(s, &id), 0);
+	/* A flat one: the directories themselves, nothing in them. */
+	queue_scan_closep(&s);
+	strv_done(&found);
+	assert_int_equal(queue_scan_open(STR("deferred"), &s), 0);
+	queue_scan_flat(s);
+	while ((r = queue_scan_next(s, &id)) == 1)
+		strv_add(&found, str_of(queue_scan_path(s)));
+	assert_int_equal(r, 0);
+	assert_int_equal(found.n, 6);
+	for (size_t i = 0; i < ARRAY_LEN(flat); i++)
+		if (!strv_has(&found, str_of(flat[i])))
+			fail_msg("%s not found", flat[i]);
 }
 
 static void test_refusals(void **state)
