@@ -360,10 +360,15 @@ static void warning_line(struct ledger *l, struct str text)
 	ptrdiff_t quote, colon;
 
 	if (!str_starts(text, STR(words))) {
-		/* "warning: ID: write queue file: ...": refused, unless somebody has it nevertheless */
+		/*
+		 * "warning: ID: write queue file: ...", "warning: ID: journal: ...": refused, unless
+		 * somebody has it nevertheless
+		 */
 		text = str_skip(text, sizeof("warning: ") - 1);
 		colon = str_find(text, STR(": "));
-		if (colon >= 5 && str_find(text, STR("queue file")) > 0 &&
+		if (colon >= 5 &&
+			(str_find(text, STR("queue file")) > 0 ||
+				str_starts(str_skip(text, (size_t)colon), STR(": journal: "))) &&
 			queue_id_parse(str_head(text, (size_t)colon), &parts) == 0)
 			mark(l, str_head(text, (size_t)colon), SEEN_REFUSED);
 		return;

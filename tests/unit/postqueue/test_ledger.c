@@ -65,6 +65,12 @@ static const struct expectation cases[] = {
 		LEDGER_REFUSED },
 	{ "disk full", BEGIN S "smtpd[1]: warning: " ID ": write queue file: No space\n", NULL,
 		false, LEDGER_REFUSED },
+	{ "disk full, journal", BEGIN S "smtpd[1]: warning: " ID ": journal: flush: No space\n",
+		NULL, false, LEDGER_REFUSED },
+	{ "qmgr's warning",
+		BEGIN ACTIVE(1) S "qmgr[2]: warning: " ID ": write active/" ID
+				  " from journal/0001: No space\n",
+		NULL, false, LEDGER_LOST },
 	{ "deleted", BEGIN ACTIVE(1) TO("deferred") S "postsuper[1]: " ID ": removed\n", NULL,
 		false, LEDGER_DELETED },
 	{ "deferred", BEGIN ACTIVE(1) TO("deferred"), "deferred", false, LEDGER_DEFERRED },
