@@ -145,6 +145,13 @@ void scan_pump(struct qmgr *q)
 	}
 }
 
+/* Files may be left in active/: they are looked for again. */
+static void not_scanned(struct qmgr *q, int err)
+{
+	log_warn("scan queue %s: %s", QUEUE_ACTIVE, strerrordesc_np(-err));
+	q->has_strays = true;
+}
+
 /* Where it would have gone: corrupt files have another mode. */
 static void rescue(struct qmgr *q, const char *path, struct str id)
 {
@@ -170,14 +177,14 @@ void scan_strays(struct qmgr *q)
 	if (!q->has_strays)
 		return;
 	r = queue_scan_open(STR(QUEUE_ACTIVE), &s);
-	if (r < 0) {
-		log_warn("scan queue %s: %s", QUEUE_ACTIVE, strerrordesc_np(-r));
-		return;
+	if (r == 0) {
+		q->has_strays = false;
+		while ((r = queue_scan_next(s, &id)) == 1)
+			rescue(q, queue_scan_path(s), id);
+		queue_scan_close(s);
 	}
-	q->has_strays = false;
-	while (queue_scan_next(s, &id) == 1)
-		rescue(q, queue_scan_path(s), id);
-	queue_scan_close(s);
+	if (r < 0)
+		not_scanned(q, r);
 }
 
 void scan_recover(struct qmgr *q)
@@ -187,7 +194,7 @@ void scan_recover(struct qmgr *q)
 	int r = queue_scan_open(STR(QUEUE_ACTIVE), &s);
 
 	if (r < 0) {
-		log_warn("scan queue %s: %s", QUEUE_ACTIVE, strerrordesc_np(-r));
+		not_scanned(q, r);
 		return;
 	}
 	while ((r = queue_scan_next(s, &id)) == 1) {
@@ -195,8 +202,12 @@ void scan_recover(struct qmgr *q)
 
 		if (utimensat(AT_FDCWD, queue_scan_path(s), NULL, AT_SYMLINK_NOFOLLOW) < 0)
 			log_warn("set time stamps of %s: %m", queue_scan_path(s));
-		if (queue_move(&q->queues, id, STR(QUEUE_ACTIVE), STR(QUEUE_INCOMING), &why) < 0)
+		if (queue_move(&q->queues, id, STR(QUEUE_ACTIVE), STR(QUEUE_INCOMING), &why) < 0) {
 			log_warn("%s", why.text);
+			q->has_strays = true;
+		}
 	}
 	queue_scan_close(s);
+	if (r < 0)
+		not_scanned(q, r);
 }

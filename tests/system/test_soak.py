@@ -2,7 +2,9 @@
 """Kills, failing calls, full and slow disks, the short form of tools/soak (threats F3, F4, F5, F14)."""
 
 import errno
+import os
 import pathlib
+import signal
 import sys
 
 import pytest
@@ -13,6 +15,7 @@ import soak  # noqa: E402  (finds tests/crash)
 import oplog  # noqa: E402
 import workload  # noqa: E402
 from instance import wait_until  # noqa: E402
+from test_kill import children  # noqa: E402
 
 
 @pytest.mark.parametrize("journal", ["yes", "no"])
@@ -55,3 +58,33 @@ def test_a_message_that_cannot_be_deferred(journal):
         sink.calls.fault()
         m.destroy()
         sink.close()
+
+
+def test_a_message_that_qmgr_cannot_take_over():
+    """F4, F5: a queue manager that cannot move what the one before it had in active/ does so later, without a restart."""
+    sink = workload.Sink()
+    m = workload.MailSystem(sink.nexthop)
+    calls = oplog.Log(m.dir / "disk", size=1 << 20, logged=False)
+    try:
+        m.log_of_calls = calls
+        m.setting(import_environment=oplog.Log.IMPORT)
+        m.start()
+        m.send("s1@test.example", "r1.0@remote.example", "Subject: token 1 to hold\n\nx\n")
+        held = m.queue_ids("hold")
+        (m.queue / "hold" / held[0]).rename(m.queue / "active" / held[0])
+        calls.fault(("name",), errno.ENOSPC, 1000)
+        for pid in [p for p, name in children(m.master_pid()) if name == "qmgr"]:
+            os.kill(pid, signal.SIGKILL)
+
+        def tried():
+            m.run("postqueue", "-c", m.config, "-f", check=False)
+            return f"rename active/{held[0]} to incoming/{held[0]}: No space left on device" in m.log()
+        wait_until(tried, "a new queue manager finds the file")
+        calls.fault()
+        wait_until(lambda: sink.taken, "the message is delivered without a restart")
+        wait_until(lambda: not m.queue_ids(), "the queue is empty")
+    finally:
+        calls.fault()
+        m.destroy()
+        sink.close()
+        calls.close()
