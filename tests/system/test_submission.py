@@ -270,7 +270,7 @@ DIALOGUES = [
 
 
 @pytest.mark.root
-def test_stand_alone_dialogues(mta, debian):
+def test_stand_alone_dialogues(mta, debian, workdir):
     """The same replies as Debian's, run by root, by mail_owner and by somebody else; nothing half is kept."""
     master = MASTER + "bounce unix - - n - 0 bounce\n"
     systems = [mta({}, master=master), debian({}, master=master)]
@@ -302,6 +302,22 @@ def test_stand_alone_dialogues(mta, debian):
             assert got[0] == got[1], (clients, user)
             local = user != "postfix" or clients == "permit_mynetworks"
             assert ("N To: x@test.example" in got[0]) == local and ("A rewrite_context=remote" in got[0]) != local
+    # A postdrop that fails, or refuses: 4xx or 5xx at the end of the data.
+    from test_sendmail import Place
+
+    place = Place(workdir)
+    for told in ({"die": 0}, {"die": 75}, {"answer": ""}, {"answer": "garbage"}, {"answer": "status\0" "2\0reason\0\0\0"},
+                 {"answer": "status\0" "4\0reason\0\0\0"}, {"answer": "status\0" "512\0reason\0not authorized\0\0"}, {"greeting": "", "die": 1}):
+        place.tell(**told)
+        got = []
+        for m in systems:
+            p = subprocess.run([m.daemons / "smtpd", "-S", "-o", f"command_directory={place.path}/bin"], input=DIALOGUES[2], text=True,
+                               env={"MAIL_CONFIG": str(m.config)}, capture_output=True, timeout=30)
+            got.append((p.returncode, p.stdout.splitlines()[1:]))
+        if "greeting" in told:  # Debian's smtpd ends without a word
+            assert got[1][0] == 1 and "451 4.3.0 Error: queue file write error" in got[0][1]
+        else:
+            assert got[0] == got[1] and not [x for x in got[0][1] if "queued as" in x], told
 
 
 def test_stand_alone_smtp(m):
