@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "journal_rig.h"
 
@@ -223,6 +224,16 @@ static void with_last_generation(void)
 	assert_int_equal(journal_segment_claim(0, 0xf0000000U, 1 << 20, &seg), 0);
 	journal_segment_close(&seg);
 	with_ended_writer();
+}
+
+/* From one point to the next: `step`, or seven when a busy machine has been at it for a minute. */
+static unsigned next_step(unsigned step)
+{
+	static usec_t began;
+
+	if (began == 0)
+		began = clock_now();
+	return clock_now() - began > 60 * USEC_PER_SEC ? 7 : step;
 }
 
 struct act {

@@ -184,7 +184,7 @@ static void test_deaths(void **state)
 
 	assert_int_equal(pipe2(the_pipe, O_CLOEXEC | O_NONBLOCK), 0);
 	assert_int_equal(rig_setup(NULL), 0);
-	for (; died; n += STRIDE) {
+	for (; died; n += next_step(STRIDE)) {
 		the_n = 0;
 		(void)snprintf(the_where, sizeof(the_where), "%s, stop %u", a->name, n);
 		assert_true(n < STOPS_MAX);
