@@ -51,6 +51,19 @@ def test_queue_without_privileges(mta):
         if words is None:
             m.wait_log(f"{qid}: to=<a@later.test>, .*status=deferred", count=count + 1)
             wait_until(lambda: m.queue_ids("active", "deferred") == [qid] == m.queue_ids("deferred"), "deferred again")
+    # Root without its capabilities; a container that sees no more than the socket.
+    capless = ["setpriv", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"]
+    seen = m.dir / "seen"
+    (seen / "open").mkdir(parents=True)
+    (seen / "open/submit").symlink_to(m.queue / "open/submit")
+    outside = m.dir / "outside"
+    outside.mkdir()
+    (outside / "main.cf").write_text((m.config / "main.cf").read_text().replace(f"queue_directory = {m.queue}", f"queue_directory = {seen}"))
+    (outside / "master.cf").write_text("")
+    for config, before in ((m.config, capless), (outside, ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"])):
+        p = subprocess.run([*before, m.commands / "postqueue", "-p"], env={"MAIL_CONFIG": str(config)}, capture_output=True, text=True,
+                           timeout=instance.DEADLINE)
+        assert (p.returncode, p.stdout) == (0, m.run("postqueue", "-p").stdout), p
     # Root's word, and that of main.cf as the service reads it, decide; the kernel says who asks.
     code, _, err = ask(m, "postqueue", "-f", uid=1)
     assert code == 77 and "User daemon(1) is not allowed to flush the mail queue" in err

@@ -5,6 +5,7 @@ Sequel of test_smtp_client_compat.py; what differs on purpose is excepted by nam
 """
 
 import re
+import socket
 
 import pytest
 
@@ -20,6 +21,36 @@ LMTP_SHORT = {f"lmtp_{s}_timeout": "1" for s in "lhlo mail rcpt data_init data_d
 @pytest.mark.parametrize("verb", ["GREETING", "EHLO", "MAIL", "RCPT", "DATA", "DOT"])
 def test_timeout(pairs, verb, ehlo):
     same(pairs(**SHORT), {"EHLO": ehlo, verb: Sink.STALL}, to=TWO)
+
+
+def test_connect_timeout(pairs):
+    """A host that does not answer costs smtp_connect_timeout, then the next one has its turn."""
+    full = socket.socket()
+    waiting = []
+    try:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        address = full.getsockname()
+        for _ in range(4):  # nobody accepts: there is no room for more
+            s = socket.socket()
+            s.setblocking(False)
+            s.connect_ex(address)
+            waiting.append(s)
+        for program in ("smtp", "lmtp"):
+            agents = pairs(program, **{f"{program}_connect_timeout": "1"})
+            same(agents, nexthop=f"[127.0.0.1]:{address[1]}", to=TWO)
+            if program == "smtp":
+                sink = Sink()
+                nexthop = f"[127.0.0.1]:{address[1]}, {sink.nexthop}"
+                for a in agents:
+                    r = a.deliver(["a@y.test"], nexthop)
+                    assert r.done and r.log == ["connect to 127.0.0.1[127.0.0.1]:PORT: Connection timed out",
+                                                "QID: to=<a@y.test>, relay=127.0.0.1[127.0.0.1]:PORT, dsn=2.0.0, status=sent "
+                                                "(250 2.0.0 Ok: queued as X)"], (a.kind, r.log)
+                sink.close()
+    finally:
+        for s in (full, *waiting):
+            s.close()
 
 
 def test_timeout_of_others(pairs):
