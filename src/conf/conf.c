@@ -47,6 +47,7 @@ void conf_free(struct conf *c)
 	strv_done(&c->filled);
 	free(c->file);
 	free(c->dir);
+	free(c->origin);
 	free(c);
 }
 
@@ -130,6 +131,12 @@ int conf_override(struct conf *c, struct str setting, struct why *why)
 		return why_set(why, -EINVAL, "%s: \"%.*s\"", wrong, STR_ARG(setting));
 	put(c, name, value, 0);
 	return 0;
+}
+
+void conf_override_origin(struct conf *c, const char *text)
+{
+	free(c->origin);
+	c->origin = str_dup(str_of(text));
 }
 
 const char *conf_setting(const struct conf *c, const char *name)

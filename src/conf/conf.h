@@ -87,6 +87,8 @@ DEFINE_CLEANUP(struct conf *, conf_free);
 const char *conf_dir(const struct conf *c);
 /** -o name=value: 0; -EINVAL when there is no '=' or no name. */
 _must_use_ int conf_override(struct conf *c, struct str setting, struct why *why);
+/** Say in errors where the -o settings come from; otherwise it is "set with -o". */
+void conf_override_origin(struct conf *c, const char *text);
 /** The raw setting from main.cf or -o, borrowed; NULL when the default is in force. */
 const char *conf_setting(const struct conf *c, const char *name);
 /**

@@ -19,6 +19,7 @@ struct conf_set {
 struct conf {
 	char *dir;            /* configuration directory */
 	char *file;           /* dir/main.cf, for messages */
+	char *origin;         /* of -o settings, for messages; NULL: not said */
 	struct map *settings; /* name -> struct conf_set */
 	struct strv filled;   /* strings that conf_fill() handed out */
 };

@@ -31,7 +31,7 @@ static const char *origin_of(const struct conf *c, const char *name, struct orig
 	if (s == NULL)
 		return "by default";
 	if (s->override)
-		return "set with -o";
+		return c->origin != NULL ? c->origin : "set with -o";
 	(void)why_set(&o->text, 0, "%s, line %d", c->file, s->line);
 	return o->text.text;
 }

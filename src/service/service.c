@@ -116,6 +116,18 @@ static void early_log(const char *program, bool is_logger, bool to_stderr)
 	log_init(&s);
 }
 
+/* Under master -o stands in master.cf; say so in errors. */
+static void name_overrides(struct run *run)
+{
+	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+
+	if (run->opt.stand_alone || run->opt.by_hand)
+		return;
+	buf_putf(&b, "set with -o for service %s in %s/master.cf", run->ctx.name,
+		conf_dir(run->ctx.conf));
+	conf_override_origin(run->ctx.conf, buf_cstr(&b));
+}
+
 static void load_conf(struct run *run, const char *program)
 {
 	struct why why;
@@ -134,6 +146,7 @@ static void load_conf(struct run *run, const char *program)
 		if (conf_override(run->ctx.conf, setting, &why) < 0)
 			log_fatal("%s", why.text);
 	}
+	name_overrides(run);
 	derive_process(run->ctx.conf, program, run->ctx.name);
 }
 

@@ -179,3 +179,14 @@ def test_values_that_are_refused(system):
         assert "three/unix" not in text and "four/unix" not in text
     assert "the system is not reloaded" in text
     assert system.postfix("status")[0] == 0
+
+
+def test_program_refuses_value(mta):
+    """A program that is started with such a value says where it stands."""
+    m = mta(start=False)
+    m.master_text += "slow unix - - n - - discard -o max_idle=abc\n"
+    m.setting(transport_maps="inline:{x.example=slow:}")
+    m.start()
+    m.send("a@x.example", "b@x.example")
+    m.wait_log(r"discard\[\d+\]: fatal: parameter max_idle: bad time value or unit: abc "
+               rf"\(set with -o for service slow in {m.config}/master\.cf; a number and s, m, h, d or w\)")

@@ -107,6 +107,10 @@ static void time_values(void **state)
 	assert_int_equal(conf_override(c, STR("smtpd_timeout=0"), &why), 0);
 	assert_int_equal(conf_time(c, "smtpd_timeout", &t, &why), -ERANGE);
 	assert_string_equal(why.text, "invalid smtpd_timeout: 0 (min 1) (set with -o)");
+	conf_override_origin(c, "set with -o for service x in y");
+	assert_int_equal(conf_time(c, "smtpd_timeout", &t, &why), -ERANGE);
+	assert_string_equal(why.text,
+		"invalid smtpd_timeout: 0 (min 1) (set with -o for service x in y)");
 	assert_int_equal(conf_override(c, STR("smtpd_timeout=5x"), &why), 0);
 	assert_int_equal(conf_time(c, "smtpd_timeout", &t, &why), -EINVAL);
 	assert_non_null(strstr(why.text, "parameter smtpd_timeout: bad time value or unit: 5x"));
