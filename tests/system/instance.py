@@ -162,12 +162,20 @@ class Instance:
         self.config.mkdir(exist_ok=True)
         self.config.chmod(0o755)
         text = "".join(f"{k} = {v}\n" for k, v in self.conf.items())
-        (self.config / "main.cf").write_text(text)
-        (self.config / "master.cf").write_text(self.master_text)
+        self._replace("main.cf", text)
+        self._replace("master.cf", self.master_text)
         (self.dir / "data").mkdir(exist_ok=True)
         self.queue.mkdir(exist_ok=True)
         if os.geteuid() == 0:
             shutil.chown(self.dir / "data", *self.owner()[:1])
+
+    def _replace(self, name, text):
+        """At once: a daemon that starts just now must not read half of the old file and half of the new."""
+        path, new = self.config / name, self.config / f".{name}"
+        new.write_text(text)
+        if path.exists():
+            shutil.copymode(path, new)
+        new.replace(path)
 
     def setting(self, **conf):
         """Change main.cf on disk (the running system sees it after reload)."""
