@@ -41,7 +41,7 @@ CONF = {
     "smtpd_peername_lookup": "no", "mynetworks": "127.0.0.0/8", "relay_domains": "relay.example", "fast_flush_domains": "relay.example",
     "transport_maps": "inline:{{lost.example=error:5.1.2 no such place}, {void.example=discard:silently}, {wait.example=retry:4.3.2 later}, "
                       "{pipe.example=piped:}, {probe.example=discard:}}",
-    "address_verify_map": "", "address_verify_poll_delay": "1s", "address_verify_poll_count": "10",
+    "address_verify_map": "", "address_verify_poll_delay": "1s", "address_verify_poll_count": "50",
     "mydestination": "local.example", "alias_maps": "inline:{{team={dir}/files/team, bob@box.example}}",
     "allow_mail_to_files": "alias", 
     "virtual_alias_domains": "alias.example", "virtual_alias_maps": "inline:{{list@alias.example=alice@box.example,bob@box.example}}",
@@ -125,11 +125,15 @@ def check_delivery(m, ids, sink, lmtp):
     wait_until(arrived, f"mail and notices in the mailboxes\n{m.log()}")
 
 
+def listing(m):
+    return [json.loads(line) for line in m.run("postqueue", "-c", m.config, "-j").stdout.splitlines()]
+
+
 def check_tools(m, ids, sink):
     """The queue's listing by the commands of both, and the flush of a site."""
     for commands in (instance.Instance.commands, instance.DebianPostfix.commands):
         m.commands = commands
-        rows = [json.loads(line) for line in m.run("postqueue", "-c", m.config, "-j").stdout.splitlines()]
+        rows = wait_until(lambda: len(r := listing(m)) == 2 and r, "only what is deferred is left")
         assert {r["queue_id"]: [x["address"] for x in r["recipients"]] for r in rows} == {
             ids["wait"]: ["x@wait.example"], ids["slow"]: ["slow@relay.example"]}
         assert {r["recipients"][0]["delay_reason"].partition(" said: ")[2][:17] for r in rows} == {"", "450 4.2.0 not now"}

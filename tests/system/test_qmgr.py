@@ -218,6 +218,8 @@ def test_form_of_requests(system, form):
     before, agent.behave = agent.refused, lambda r: None
     i = mta.send("s@x.test", ["e@fake.test"])
     mta.wait_log(rf"{i}: to=<e@fake.test>.*status=deferred \(unknown mail transport error\)")
+    path = mta.queue / "deferred" / i[0] / i
+    wait_for(f"{path} is deferred", path.exists)
     agent.behave = lambda r: mark_done(mta, r) or (0, {})
     mta.wake("FADI")
     mta.wait_log(f"{i}: removed")
