@@ -294,6 +294,17 @@ static int64_t retry_delay(const struct finish *f)
 	return MAX(least, MIN(age, most));
 }
 
+/* An agent found that the file is not what it was, and marked it so that nobody can write to it. */
+static bool is_corrupt(const struct queue_settings *s, const char *id)
+{
+	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	struct stat st;
+
+	queue_path(s, &path, STR(QUEUE_ACTIVE), str_of(id));
+	return lstat(buf_cstr(&path), &st) == 0 && S_ISREG(st.st_mode) &&
+	       (st.st_mode & 0777) == QUEUE_MODE_CORRUPT;
+}
+
 /* Marks in the file, then deferred/ with the time of the next attempt. */
 static void defer_file(struct finish *f)
 {
@@ -311,8 +322,13 @@ static void defer_file(struct finish *f)
 	t[0] = t[1] = (struct timespec){ .tv_sec = time(NULL) + retry_delay(f) };
 	if (r == 0 && futimens(queue_message_fd(m), t) < 0)
 		log_warn("%s: set time stamps: %m", f->m->id);
-	if (r == 0)
+	if (r == 0) {
 		r = queue_move(s, id, STR(QUEUE_ACTIVE), STR(QUEUE_DEFERRED), &why);
+	} else if (r == -EACCES && is_corrupt(s, f->m->id)) {
+		log_warn("saving corrupt file \"%s\" from queue \"%s\" to queue \"%s\"", f->m->id,
+			QUEUE_ACTIVE, QUEUE_CORRUPT);
+		r = queue_move(s, id, STR(QUEUE_ACTIVE), STR(QUEUE_CORRUPT), &why);
+	}
 	if (r < 0)
 		log_warn("%s: %s", f->m->id, why.text);
 	f->deferred_file = r == 0;

@@ -210,6 +210,18 @@ static void take_window(struct session *s, struct queue_reader *r)
 	queue_reader_done(r);
 }
 
+/* The file is marked, and qmgr puts it aside; an image of the journal is tried again when it is a file. */
+static int damaged(struct content *c)
+{
+	const struct delivery_request *rq = c->d->rq;
+	int e = queue_message_mark_corrupt(rq->msg);
+
+	if (e != -EROFS)
+		log_warn("corrupted queue file: " STR_FMT "/" STR_FMT "%s", STR_ARG(rq->queue_name),
+			STR_ARG(rq->queue_id), e < 0 ? " (and cannot be marked)" : "");
+	return local_error(c, "damaged queue file");
+}
+
 static int send_records(struct content *c, struct mime *m)
 {
 	struct queue_reader r;
@@ -228,7 +240,7 @@ static int send_records(struct content *c, struct mime *m)
 		return e;
 	/* The extracted segment follows; anything else means that the file is not what it was. */
 	if (type != REC_XTRA)
-		return local_error(c, "damaged queue file");
+		return damaged(c);
 	e = m == NULL ? 0 : mime_end(m);
 	return e == 0 ? smtp_text_end(&c->text, &c->s->out) : e;
 }
