@@ -33,7 +33,7 @@
 #define DRAIN_MAX 64
 /*
  * A parent that dies closes its end of the status channel a moment before we are somebody else's
- * child: how long, in seconds, that is awaited, and how often it is looked.
+ * child, where /proc does not show it: how long, in seconds, that is awaited, and how often it is looked.
  */
 #define ORPHAN_SECONDS 0.2
 #define ORPHAN_LOOK    0.01
@@ -53,7 +53,6 @@ struct loop {
 	unsigned n_listeners;
 	struct list requests; /* trigger connections */
 	usec_t idle_since;
-	pid_t parent;
 	usec_t master_left; /* the status channel has ended */
 };
 
@@ -70,7 +69,7 @@ static void on_end(struct ev_loop *ev, struct ev_io *io, int events)
 static void on_orphan_look(struct ev_loop *ev, struct ev_timer *timer, int events)
 {
 	struct loop *l = timer->data;
-	bool is_orphan = getppid() != l->parent;
+	bool is_orphan = run_has_lost_parent(l->run);
 
 	(void)events;
 	if (!is_orphan && clock_now() - l->master_left < (usec_t)(ORPHAN_SECONDS * USEC_PER_SEC))
@@ -389,10 +388,7 @@ static _noreturn_ void stand_alone(struct loop *l)
 
 void loop_event(struct run *run)
 {
-	struct loop l = { .run = run,
-		.ev = run->ctx.loop,
-		.idle_since = clock_now(),
-		.parent = getppid() };
+	struct loop l = { .run = run, .ev = run->ctx.loop, .idle_since = clock_now() };
 
 	list_init(&l.requests);
 	ev_timer_init(&l.timer, on_timer, 0., 0.);

@@ -5,12 +5,15 @@
 #include "service/run_priv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/num.h"
 #include "ipc/attr.h"
 #include "ipc/status.h"
 #include "log/log.h"
@@ -40,6 +43,45 @@ void run_status(struct run *run, int avail)
 	run->status_taken = (avail & 0xff) == IPC_TAKEN;
 	if (ipc_status_send(IPC_STATUS_FD, run->generation, avail) < 0)
 		run_end(run);
+}
+
+void run_note_parent(struct run *run)
+{
+	char path[64];
+
+	run->parent = getppid();
+	(void)snprintf(path, sizeof path, "/proc/%d/stat", (int)run->parent);
+	run->parent_fd = fd_open(path, O_RDONLY, 0);
+}
+
+/*
+ * "pid (name) state ppid pgrp session tty tpgid flags ...": a process that is on its way out, which
+ * closes its descriptors before it is nobody's parent any more, has PF_EXITING among its flags.
+ */
+static bool is_leaving(struct str stat)
+{
+	const uint64_t pf_exiting = 4;
+	struct str rest = str_skip(stat, (size_t)(str_rchr(stat, ')') + 1));
+	struct str word;
+	uint64_t flags = 0;
+
+	for (int i = 0; i < 7; i++)
+		if (!str_word(&rest, " ", &word) || (i == 0 && str_eq(word, STR("Z"))))
+			return true;
+	return num_u64(word, UINT32_MAX, &flags) == 0 && (flags & pf_exiting) != 0;
+}
+
+bool run_has_lost_parent(const struct run *run)
+{
+	char text[1024];
+	ssize_t n;
+
+	if (getppid() != run->parent)
+		return true;
+	if (run->parent_fd < 0)
+		return false;
+	n = fd_pread(run->parent_fd, text, sizeof text, 0);
+	return n == -ESRCH || (n > 0 && is_leaving(str_from(text, (size_t)n)));
 }
 
 void run_prove(struct run *run)

@@ -42,6 +42,8 @@ struct run {
 	bool status_taken;    /* what master was told last */
 	bool announced;       /* THREADED: master knows how many clients we serve at once */
 	bool orphan;          /* DGRAM: master is gone, but the work goes on */
+	pid_t parent;         /* DGRAM: master */
+	int parent_fd;        /* DGRAM: its state in /proc, or -1 */
 	bool proven;          /* master knows that we have served somebody */
 	_Atomic bool worked;  /* somebody was served */
 	int wake_fd;          /* THREADED: eventfd that wakes the main thread */
@@ -62,6 +64,10 @@ void run_status(struct run *run, int avail);
  * as a bad start. Main thread.
  */
 void run_prove(struct run *run);
+/** Note who the parent is, before the jail. */
+void run_note_parent(struct run *run);
+/** Is that process gone, or about to be? */
+bool run_has_lost_parent(const struct run *run);
 /** A client or request was served (any thread); the first time the main thread hears of it. */
 void run_worked(struct run *run);
 /** Begin the end: accept no more. Logs nothing. Any thread. */

@@ -401,6 +401,8 @@ void service_main(int argc, char **argv, const struct service *def)
 		def->kind == SERVICE_DGRAM)
 		/* Not the default loop, which would reap children that the daemon wants to. */
 		run->ctx.loop = ev_loop_new(EVFLAG_AUTO);
+	if (is_logger)
+		run_note_parent(run);
 	call(run, def->pre_jail);
 	drop_privileges(run);
 	call(run, def->post_jail);

@@ -214,7 +214,8 @@ class Soak:
         def is_empty():
             self.mta.run("postqueue", "-c", self.mta.config, "-f", check=False)
             time.sleep(0.3)
-            return not self.mta.queue_ids("maildrop", "incoming", "active", "deferred") and not self._young()
+            # What moves may be in neither place of one look, nor in the listing of that moment.
+            return all(not self.mta.queue_ids("maildrop", "incoming", "active", "deferred") and not self._young() for _ in range(3))
         try:
             wait_until(is_empty, "the queue is empty", 90)
         except AssertionError:
