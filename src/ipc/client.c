@@ -17,6 +17,9 @@
 #include "base/mem.h"
 #include "net/socket.h"
 
+/* Connections that a trigger makes when its server goes before it has read. */
+#define TRIGGER_TRIES 5
+
 struct conn {
 	struct list node;
 	struct stream *stream;
@@ -295,10 +298,16 @@ static int trigger_socket(const char *path, struct str request, usec_t timeout)
 int ipc_trigger(const char *path, struct str request, usec_t timeout)
 {
 	struct stat st;
+	int r = -EPIPE;
 
 	if (stat(path, &st) < 0)
 		return -errno;
 	if (S_ISFIFO(st.st_mode))
 		return trigger_fifo(path, request);
-	return S_ISSOCK(st.st_mode) ? trigger_socket(path, request, timeout) : -ENOTSOCK;
+	if (!S_ISSOCK(st.st_mode))
+		return -ENOTSOCK;
+	/* Who accepted may be on its way out; its successor is asked then. */
+	for (int i = 0; i < TRIGGER_TRIES && (r == -EPIPE || r == -ECONNRESET); i++)
+		r = trigger_socket(path, request, timeout);
+	return r;
 }
