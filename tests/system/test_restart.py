@@ -61,6 +61,8 @@ def test_hold_release_delete(either, smtp_sink):
     m.setting(defer_transports="")
     m.run("postfix", "-c", m.config, "reload")
     m.run("postqueue", "-c", m.config, "-f")
+    if m.kind != "postroad":  # Debian's qmgr that a reload ends may take the request with it
+        wait_until(lambda: len(sink.messages) >= 2 or m.run("postqueue", "-c", m.config, "-f", check=False) is None, "a later flush is heard")
     sink.wait(2)
     m.wait_empty()
     m.wait_log(rf"uid=\d+ from=<a@test.example> orig_id={c}")
