@@ -36,13 +36,13 @@ const char *ask_changed(const struct ask *a)
 	return name != NULL ? name : match_changed(a->flush);
 }
 
-static int answer(struct stream *s, int status, const char *reason)
+int ask_answer(struct stream *s, int status, struct str reason)
 {
 	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
 	int r = attr_put_int(&b, ATTR_NUL, "status", status);
 
 	if (r == 0)
-		r = attr_put_str(&b, ATTR_NUL, "reason", str_of(reason));
+		r = attr_put_str(&b, ATTR_NUL, "reason", reason);
 	if (r == 0)
 		r = attr_put_end(&b, ATTR_NUL);
 	if (r == 0)
@@ -67,11 +67,11 @@ static int copy_listing(const struct ask *a, struct stream *s)
 			"Queue report unavailable - mail system is down (Connect to the public %s "
 			"service)",
 			a->set.showq_service_name);
-		return answer(s, EX_UNAVAILABLE, why.text);
+		return ask_answer(s, EX_UNAVAILABLE, str_of(why.text));
 	}
 	showq = stream_new(fd);
 	stream_timeout(showq, a->set.timeout);
-	r = answer(s, EX_OK, "");
+	r = ask_answer(s, EX_OK, STR_EMPTY);
 	while (r == 0 && stream_fill(showq) == 0) {
 		struct str data = stream_buffered(showq);
 
@@ -94,7 +94,7 @@ static int flush(const struct ask *a, struct stream *s, struct str request)
 		status = queue_request_site(q, text + 5, &why);
 	else
 		status = queue_request_file(q, text + 5, &why);
-	return answer(s, status, why.text);
+	return ask_answer(s, status, str_of(why.text));
 }
 
 void ask_serve(const struct ask *a, struct stream *s, const struct submit_user *u,
@@ -114,7 +114,7 @@ void ask_serve(const struct ask *a, struct stream *s, const struct submit_user *
 		(void)why_set(&why, 0, "uid=%ld: unknown request", (long)u->uid);
 	if (status != EX_OK) {
 		log_warn("%s", why.text);
-		r = answer(s, status, why.text);
+		r = ask_answer(s, status, str_of(why.text));
 	} else if (view) {
 		r = copy_listing(a, s);
 	} else {

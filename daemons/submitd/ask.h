@@ -26,6 +26,8 @@ struct ask;
 _alloc_ struct ask *ask_new(const struct ask_settings *s);
 /** Name of a table whose file has changed, or NULL. */
 const char *ask_changed(const struct ask *a);
+/** Send the list that ends a dialogue, of a message too: 0 or the stream's error. */
+_must_use_ int ask_answer(struct stream *s, int status, struct str reason);
 /**
  * Serve one request and answer it; what goes wrong with the client is its own affair.
  *

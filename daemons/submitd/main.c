@@ -91,13 +91,8 @@ static int greet(struct stream *s, const char *id)
 
 static void answer(struct stream *s, unsigned status, struct str reason)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
-	int r = attr_put_int(&b, ATTR_NUL, "status", (int)status);
+	int r = ask_answer(s, (int)status, reason);
 
-	if (r == 0)
-		r = attr_put_str(&b, ATTR_NUL, "reason", reason);
-	if (r == 0)
-		r = send_list(s, &b);
 	if (r < 0)
 		log_debug("cannot answer: %s", strerrordesc_np(-r));
 }

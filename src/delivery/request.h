@@ -112,7 +112,8 @@ _must_use_ int request_result_parse(struct attr_list *l, struct arena *a,
 _must_use_ int request_read(struct stream *s, const struct queue_settings *qs, struct arena *a,
 	struct delivery_request *ret, struct why *why);
 /**
- * Agent's side: answer ("no_reports" to a request with "journal" only), with a fresh greeting in the same write when `again`; closes the file.
+ * Agent's side: answer, with a fresh greeting in the same write when `again`; closes the file. A
+ * request with "journal" gets "no_reports" unless r->has_reports.
  *
  * @param r        hop_status tells whether the destination failed
  * @param status   0 all done, -1 some must be tried again

@@ -45,6 +45,11 @@ int journal_segment_unlock(const struct journal_segment *seg, uint64_t offset, u
 	return fcntl(seg->fd, F_OFD_SETLK, &l) < 0 ? -errno : 0;
 }
 
+bool journal_is_absent(int error)
+{
+	return error == -ENOENT || error == -ENOTDIR || error == -ELOOP || error == -ENXIO;
+}
+
 /* The file that a message has become, open for marking; -ENOENT: there is none; other errno: nobody knows. */
 static int open_file(const struct queue_settings *q, struct str id)
 {
@@ -58,7 +63,7 @@ static int open_file(const struct queue_settings *q, struct str id)
 		if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
 			(st.st_mode & QUEUE_MODE_READY) == QUEUE_MODE_READY)
 			return fd;
-		if (fd < 0 && fd != -ENOENT && fd != -ENOTDIR && fd != -ELOOP && fd != -ENXIO)
+		if (fd < 0 && !journal_is_absent(fd))
 			return fd;
 		fd_close(fd);
 	}

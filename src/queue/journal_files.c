@@ -2,6 +2,7 @@
 /* queue/journal_files.c — see journal_files.h. */
 #include "queue/journal_files.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 
 #include "base/list.h"
@@ -69,29 +70,31 @@ static struct kept *take(struct journal_files *f, const struct journal_place *p)
 	return found;
 }
 
+/* A handle on a segment that is open already; false when it has grown, or is not what it was. */
+static bool reuse(struct kept *k, const struct journal_place *p, struct queue_message **ret)
+{
+	return journal_segment_lock(&k->seg, p->offset, p->length, false, true) == 0 &&
+	       queue_message_in_segment(&k->seg, p, ret, NULL) == 0;
+}
+
 int queue_message_open_kept(struct journal_files *f, const struct journal_place *p,
 	struct queue_message **ret, struct why *why)
 {
-	struct kept *k = f == NULL ? NULL : take(f, p);
+	struct kept *k;
+	int r;
 
-	if (k != NULL) {
-		if (journal_segment_lock(&k->seg, p->offset, p->length, false, true) == 0 &&
-			queue_message_in_segment(&k->seg, p, ret, NULL) == 0) {
-			(*ret)->files = f;
-			(*ret)->kept = k;
-			return 0;
-		}
-		/* It has grown, or is not what it was: a fresh look tells. */
-		end(k);
-	}
 	if (f == NULL)
 		return queue_message_open_place(p, true, ret, why);
-	k = mem_new(struct kept);
-	int r = queue_message_open_segment(p, &k->seg, ret, why);
-
-	if (r < 0) {
-		free(k);
-		return r;
+	k = take(f, p);
+	if (k != NULL && !reuse(k, p, ret))
+		end(TAKE(k));
+	if (k == NULL) {
+		k = mem_new(struct kept);
+		r = queue_message_open_image(p, O_RDWR, &k->seg, ret, why);
+		if (r < 0) {
+			free(k);
+			return r;
+		}
 	}
 	(*ret)->files = f;
 	(*ret)->kept = k;

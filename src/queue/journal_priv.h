@@ -264,7 +264,7 @@ struct str journal_scan_image(struct journal_scan *s);
 
 /* ---- images that agents work on ---- */
 
-/** Unlock bytes of a segment: 0 or negative errno. */
+/** Unlock bytes of a segment, all from the offset on when length is 0: 0 or negative errno. */
 _must_use_ int journal_segment_unlock(const struct journal_segment *seg, uint64_t offset,
 	uint64_t length);
 /** Lock bytes of a segment: 0; -EBUSY (only without `wait`); other errno. */
@@ -272,6 +272,8 @@ _must_use_ int journal_segment_lock(const struct journal_segment *seg, uint64_t 
 	uint64_t length, bool exclusive, bool wait);
 /** True when somebody else has a lock on the image. */
 bool journal_is_locked(const struct journal_segment *seg, const struct journal_place *p);
+/** True when an error of queue_open() says that there is no such message: no file, or none of ours. */
+bool journal_is_absent(int error);
 /**
  * Copy marks of an image to the file that it became, wherever that lies.
  *

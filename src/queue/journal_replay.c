@@ -65,7 +65,7 @@ static int is_known_in(const struct replay *p, const char *queue, struct str id,
 	int r = 0;
 
 	if (fd < 0)
-		return fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP || fd == -ENXIO ? 0 : fd;
+		return journal_is_absent(fd) ? 0 : fd;
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	if (!S_ISREG(st.st_mode))

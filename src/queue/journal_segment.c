@@ -184,14 +184,6 @@ static int begin(struct journal_segment *seg, bool is_new)
 	return r;
 }
 
-/* What a writer needs is locked as long as the file is open; others may look at images again. */
-static int unlock_images(const struct journal_segment *seg)
-{
-	struct flock l = { .l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = JOURNAL_ALIGN };
-
-	return fcntl(seg->fd, F_OFD_SETLK, &l) < 0 ? -errno : 0;
-}
-
 int journal_segment_claim(uint32_t number, uint32_t generation, uint64_t size,
 	struct journal_segment *ret)
 {
@@ -207,8 +199,9 @@ int journal_segment_claim(uint32_t number, uint32_t generation, uint64_t size,
 	seg.allocated = (uint64_t)st.st_size / JOURNAL_ALIGN * JOURNAL_ALIGN;
 	if (r == 0)
 		r = begin(&seg, st.st_size == 0);
+	/* What a writer needs stays locked as long as the file is open; others may look at images again. */
 	if (r == 0)
-		r = unlock_images(&seg);
+		r = journal_segment_unlock(&seg, JOURNAL_ALIGN, 0);
 	if (r < 0) {
 		journal_segment_close(&seg);
 		return r;

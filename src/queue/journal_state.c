@@ -37,7 +37,10 @@ static int fill(int fd)
 	return fd_pwrite_all(fd, str_from((const char *)page, sizeof(*page)), 0);
 }
 
-/* A file that is none yet, or not whole, is made one. One that cannot be read is let alone: others may have it mapped. */
+/*
+ * A file that is none yet, or not whole, is made one. One that cannot be read is let alone: others may
+ * have it mapped.
+ */
 static int check_file(int fd, bool create, struct stat *st)
 {
 	char magic[8] = { 0 };

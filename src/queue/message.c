@@ -100,7 +100,7 @@ int queue_message_in_segment(const struct journal_segment *seg, const struct jou
 	return 0;
 }
 
-static int open_image(const struct journal_place *p, int flags, struct journal_segment *seg,
+int queue_message_open_image(const struct journal_place *p, int flags, struct journal_segment *seg,
 	struct queue_message **ret, struct why *why)
 {
 	int r = journal_segment_open_image(p, flags, seg);
@@ -118,13 +118,7 @@ int queue_message_open_place(const struct journal_place *p, bool writable,
 {
 	struct journal_segment seg;
 
-	return open_image(p, writable ? O_RDWR : O_RDONLY, &seg, ret, why);
-}
-
-int queue_message_open_segment(const struct journal_place *p, struct journal_segment *seg,
-	struct queue_message **ret, struct why *why)
-{
-	return open_image(p, O_RDWR, seg, ret, why);
+	return queue_message_open_image(p, writable ? O_RDWR : O_RDONLY, &seg, ret, why);
 }
 
 struct queue_message *queue_message_of_bytes(struct str bytes)

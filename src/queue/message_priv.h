@@ -22,8 +22,8 @@ struct journal_segment;
 /** A handle on an image of a segment that is open and locked; its descriptor becomes the handle's. */
 _must_use_ int queue_message_in_segment(const struct journal_segment *seg,
 	const struct journal_place *p, struct queue_message **ret, struct why *why);
-/** Open the segment for writing, lock the image, and make a handle as above. */
-_must_use_ int queue_message_open_segment(const struct journal_place *p,
+/** Open the segment (O_RDONLY or O_RDWR), lock the image, and make a handle as above. */
+_must_use_ int queue_message_open_image(const struct journal_place *p, int flags,
 	struct journal_segment *seg, struct queue_message **ret, struct why *why);
 /** Give a descriptor back, unlocked. */
 void journal_files_put(struct journal_files *f, struct kept *k, uint64_t offset, uint64_t length);
