@@ -14,7 +14,7 @@ static bool alias_line(const struct table_tool *t, struct str line, const char *
 	struct buf *key, struct buf *value)
 {
 	_cleanup_arena_ struct arena *a = arena_new(0);
-	_cleanup_buf_ struct buf name = BUF(TEXTLINE_MAX);
+	_cleanup_buf_ struct buf name = BUF_LOCAL(TEXTLINE_MAX);
 	int r;
 
 	if ((t->flags & TABLE_UTF8) != 0 && !utf8_is_valid(line)) {

@@ -113,7 +113,7 @@ static void show_queued(const struct queue_settings *q, const char *id)
 {
 	static const char *const queues[] = { QUEUE_MAILDROP, QUEUE_INCOMING, QUEUE_ACTIVE,
 		QUEUE_DEFERRED, QUEUE_HOLD, QUEUE_SAVED };
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 	struct queue_message *m = NULL;
 	int fd = -ENOENT;
 

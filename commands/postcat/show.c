@@ -54,7 +54,7 @@ static void put_section(const struct show *s, int type, const char *title)
 /* Seconds since 1970 at the start of `data`; what is no number counts as 0. */
 static void put_time(const struct show *s, int type, const char *label, struct str data)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	struct str word;
 	int64_t when = 0;
 

@@ -89,9 +89,9 @@ static void edit_chunk(const struct context *x, const struct chunk *c, struct ch
 
 int edit_main(const struct context *x)
 {
-	_cleanup_buf_ struct buf old = BUF(FILE_MAX);
-	_cleanup_buf_ struct buf text = BUF(2 * FILE_MAX);
-	_cleanup_buf_ struct buf logical = BUF(FILE_MAX);
+	_cleanup_buf_ struct buf old = BUF_LOCAL(FILE_MAX);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(2 * FILE_MAX);
+	_cleanup_buf_ struct buf logical = BUF_LOCAL(FILE_MAX);
 	struct changes changes = { mem_array((size_t)x->req->nargs, sizeof(struct change)), 0 };
 	struct replacement *r;
 	struct str rest;

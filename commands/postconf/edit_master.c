@@ -83,7 +83,7 @@ static void parse_entry(struct str line, struct master_entry *ret, const char *s
 static void set_field(const struct context *x, struct master_entry *e, const struct change *ch)
 {
 	size_t field = field_index(ch->parts[2]);
-	_cleanup_buf_ struct buf line = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf line = BUF_LOCAL(BUF_MEDIUM);
 
 	for (size_t i = 0; i < 7; i++)
 		buf_putf(&line, "%.*s ", STR_ARG(i == field ? ch->value : str_of(e->fields[i])));
@@ -139,7 +139,7 @@ static void place(struct strv *args, struct str setting, bool *placed)
  */
 static void set_param(struct master_entry *e, const struct change *ch, bool remove)
 {
-	_cleanup_buf_ struct buf setting = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf setting = BUF_LOCAL(BUF_MEDIUM);
 	struct strv args = { 0 };
 	bool placed = remove, in_options = true;
 	size_t next = 0;
@@ -236,9 +236,9 @@ static void unmatched(const struct context *x, const struct change *ch, struct b
 
 int edit_master(const struct context *x)
 {
-	_cleanup_buf_ struct buf old = BUF(FILE_MAX);
-	_cleanup_buf_ struct buf text = BUF(2 * FILE_MAX);
-	_cleanup_buf_ struct buf logical = BUF(FILE_MAX);
+	_cleanup_buf_ struct buf old = BUF_LOCAL(FILE_MAX);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(2 * FILE_MAX);
+	_cleanup_buf_ struct buf logical = BUF_LOCAL(FILE_MAX);
 	struct changes changes = { mem_array((size_t)x->req->nargs, sizeof(struct change)), 0 };
 	struct replacement *r;
 	struct str rest;

@@ -65,7 +65,7 @@ static void put_line(const struct buf *line)
 
 static void print_json(struct str name, struct str value)
 {
-	_cleanup_buf_ struct buf out = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf out = BUF_LOCAL(BUF_MEDIUM);
 
 	buf_puts(&out, "{");
 	add_json(&out, name);
@@ -77,7 +77,7 @@ static void print_json(struct str name, struct str value)
 
 void print_setting(const struct request *req, struct str name, struct str value)
 {
-	_cleanup_buf_ struct buf out = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf out = BUF_LOCAL(BUF_MEDIUM);
 	struct folder f = { .out = &out, .fold = req->fold };
 
 	if (req->json) {
@@ -108,7 +108,7 @@ static void quoted(struct buf *out, struct str arg)
 static void tidy_setting(const struct context *x, struct str arg, struct buf *ret)
 {
 	ptrdiff_t eq = str_chr(arg, '=');
-	_cleanup_buf_ struct buf value = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf value = BUF_LOCAL(BUF_MEDIUM);
 	struct why why = { "" };
 	struct str text;
 
@@ -143,8 +143,8 @@ static void add_args(const struct context *x, const struct master_entry *e, stru
 	bool in_options = f->fold, after_setting = false;
 
 	for (size_t i = 0; i < e->args.n; i++) {
-		_cleanup_buf_ struct buf word = BUF(BUF_MEDIUM);
-		_cleanup_buf_ struct buf text = BUF(BUF_MEDIUM);
+		_cleanup_buf_ struct buf word = BUF_LOCAL(BUF_MEDIUM);
+		_cleanup_buf_ struct buf text = BUF_LOCAL(BUF_MEDIUM);
 		struct str arg = str_of(e->args.v[i]);
 		bool setting = str_eq(arg, STR("-o"));
 
@@ -180,7 +180,7 @@ void format_command(const struct context *x, const struct master_entry *e, struc
 void print_command(const struct context *x, const struct master_entry *e, struct str name)
 {
 	const struct request *req = x->req;
-	_cleanup_buf_ struct buf out = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf out = BUF_LOCAL(BUF_MEDIUM);
 	struct folder f = { .out = &out, .fold = req->fold && !req->json, .service = true };
 
 	if (req->json || req->no_values) {
@@ -218,8 +218,8 @@ void format_service(const struct context *x, const struct master_entry *e, bool 
 
 void print_service(const struct context *x, const struct master_entry *e)
 {
-	_cleanup_buf_ struct buf out = BUF(BUF_MEDIUM);
-	_cleanup_buf_ struct buf name = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf out = BUF_LOCAL(BUF_MEDIUM);
+	_cleanup_buf_ struct buf name = BUF_LOCAL(BUF_SMALL);
 
 	format_service(x, e, x->req->fold && !x->req->json, &out);
 	if (x->req->json) {

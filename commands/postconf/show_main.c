@@ -31,7 +31,7 @@ static bool is_set(const struct context *x, const char *name)
 
 static void show_one(const struct context *x, const char *name)
 {
-	_cleanup_buf_ struct buf value = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf value = BUF_LOCAL(BUF_MEDIUM);
 	const struct conf_param *p = conf_param_find(str_of(name));
 	struct why why = { "" };
 	int r;
@@ -64,7 +64,7 @@ static void add_service_names(const struct context *x, struct strv *names)
 		const struct master_entry *e = &x->services.v[s];
 
 		for (size_t i = 0; i < n; i++) {
-			_cleanup_buf_ struct buf name = BUF(BUF_SMALL);
+			_cleanup_buf_ struct buf name = BUF_LOCAL(BUF_SMALL);
 
 			if (!conf_transport_has(e, &p[i]))
 				continue;

@@ -19,8 +19,8 @@ const char *const field_names[8] = { "service", "type", "private", "unprivileged
 
 int load_services(const char *path, struct master_cf *ret, struct why *why)
 {
-	_cleanup_buf_ struct buf text = BUF(FILE_MAX);
-	_cleanup_buf_ struct buf line = BUF(FILE_MAX);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(FILE_MAX);
+	_cleanup_buf_ struct buf line = BUF_LOCAL(FILE_MAX);
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct conf_lines lines = { STR_EMPTY, 0 };
 	struct master_cf m = { 0 };
@@ -84,7 +84,7 @@ bool entry_matches(const struct master_entry *e, const struct str *parts)
 static void show_fields(const struct context *x, const struct master_entry *e, struct str field)
 {
 	for (size_t i = 0; i < 8; i++) {
-		_cleanup_buf_ struct buf name = BUF(BUF_SMALL);
+		_cleanup_buf_ struct buf name = BUF_LOCAL(BUF_SMALL);
 
 		if (!part_matches(field, str_of(field_names[i])))
 			continue;
@@ -113,8 +113,8 @@ static void show_params(const struct context *x, const struct master_entry *e, s
 	if (names.n > 0)
 		qsort(names.v, names.n, sizeof names.v[0], by_name);
 	for (size_t i = 0; i < names.n; i++) {
-		_cleanup_buf_ struct buf label = BUF(BUF_SMALL);
-		_cleanup_buf_ struct buf expanded = BUF(BUF_MEDIUM);
+		_cleanup_buf_ struct buf label = BUF_LOCAL(BUF_SMALL);
+		_cleanup_buf_ struct buf expanded = BUF_LOCAL(BUF_MEDIUM);
 		struct why why = { "" };
 
 		if (!master_entry_find_option(e, str_of(names.v[i]), &value))

@@ -44,7 +44,7 @@ static void load(const struct context *x, struct templates *ts)
 static void show_expanded(const struct context *x, const struct templates *ts)
 {
 	for (size_t i = 0; i < TEMPLATES; i++) {
-		_cleanup_buf_ struct buf text = BUF(BUF_MEDIUM);
+		_cleanup_buf_ struct buf text = BUF_LOCAL(BUF_MEDIUM);
 		struct str name = str_of(template_name((enum template_id)i));
 		struct why why = { "" };
 
@@ -57,7 +57,7 @@ static void show_expanded(const struct context *x, const struct templates *ts)
 
 int show_templates(const struct context *x)
 {
-	_cleanup_buf_ struct buf text = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(BUF_MEDIUM);
 	struct templates ts;
 
 	load(x, &ts);

@@ -87,7 +87,7 @@ static void clean_environment(void)
 		log_fatal("import_environment: unbalanced braces");
 	for (size_t i = 0; i < words.n; i++) {
 		const char *value = strchr(words.v[i], '=') == NULL ? getenv(words.v[i]) : NULL;
-		_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+		_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_MEDIUM);
 
 		if (strchr(words.v[i], '=') != NULL)
 			strv_add(&keep, str_of(words.v[i]));
@@ -158,7 +158,7 @@ static int send_list(struct stream *s, struct buf *b)
 
 static void greet(struct stream *s, const char *id)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 
 	if (attr_put_str(&b, ATTR_NUL, "protocol", STR("postdrop_protocol")) < 0 ||
 		attr_put_str(&b, ATTR_NUL, "queue_id", str_of(id)) < 0 || send_list(s, &b) < 0)
@@ -167,7 +167,7 @@ static void greet(struct stream *s, const char *id)
 
 static void answer(struct stream *s, unsigned status, struct str reason)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 
 	if (attr_put_int(&b, ATTR_NUL, "status", (int)status) < 0 ||
 		attr_put_str(&b, ATTR_NUL, "reason", reason) < 0 || send_list(s, &b) < 0)
@@ -176,7 +176,7 @@ static void answer(struct stream *s, unsigned status, struct str reason)
 
 static void wake_pickup(void)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 	int r;
 
 	buf_putf(&path, "public/%s", the_conf.pickup_service_name);
@@ -193,7 +193,7 @@ static void wake_pickup(void)
 static int create(const struct submit_conf *c, const struct submit_user *u, struct submit **ret,
 	struct why *why)
 {
-	_cleanup_buf_ struct buf path = BUF(sizeof(the_path) - 1);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(sizeof(the_path) - 1);
 	sigset_t all;
 	sigset_t old;
 	int r;
@@ -224,7 +224,7 @@ int next_record(struct stream *in, size_t max, struct buf *slow, struct str *ret
 static bool copy(struct submit *m, struct stream *in)
 {
 	size_t max = (size_t)the_conf.line_length_limit;
-	_cleanup_buf_ struct buf slow = BUF(max + 2);
+	_cleanup_buf_ struct buf slow = BUF_LOCAL(max + 2);
 	struct why why = { "" };
 	int r = 1;
 

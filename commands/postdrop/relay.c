@@ -89,8 +89,8 @@ static int try_connect(struct relay *r, const char *path, struct str *ret_id)
 static void begin(struct relay *r, const char *cause)
 {
 	const struct timespec pause = { .tv_sec = PAUSE_SECONDS };
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
-	_cleanup_buf_ struct buf list = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
+	_cleanup_buf_ struct buf list = BUF_LOCAL(BUF_SMALL);
 	struct str id = STR_EMPTY;
 	int e = -ECONNREFUSED;
 
@@ -118,8 +118,8 @@ static void begin(struct relay *r, const char *cause)
 static bool copy(struct relay *r)
 {
 	size_t max = (size_t)r->c->line_length_limit;
-	_cleanup_buf_ struct buf slow = BUF(max + 2);
-	_cleanup_buf_ struct buf record = BUF((size_t)REC_MAX + 16);
+	_cleanup_buf_ struct buf slow = BUF_LOCAL(max + 2);
+	_cleanup_buf_ struct buf record = BUF_LOCAL((size_t)REC_MAX + 16);
 	int type = 0;
 	int e = 0;
 
@@ -147,7 +147,7 @@ static bool copy(struct relay *r)
 
 static int finish(struct relay *r)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	struct attr_list list;
 	struct str text = STR_EMPTY;
 	int status = 0;

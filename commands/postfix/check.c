@@ -137,7 +137,7 @@ static void check_transports(const struct instance *in, const struct master_cf *
 
 void check_services(const struct instance *in)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 	struct master_cf m = { 0 };
 	struct why why = { "" };
 	bool old = !conf_compat_at_least(in->conf, "1");
@@ -188,7 +188,7 @@ static int try_value(const struct conf *c, const char *name, const struct conf_p
 /** The configuration of one service: main.cf and its -o settings; false when one of them is malformed. */
 static bool add_options(struct conf *c, const char *file, const struct master_entry *e)
 {
-	_cleanup_buf_ struct buf name = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf name = BUF_LOCAL(BUF_MEDIUM);
 	struct why why = { "" };
 	struct str setting;
 	bool ok = true;
@@ -233,7 +233,7 @@ static bool check_options(const struct instance *in, const char *file, const str
 /** The -o values of all services that run. */
 static bool check_all_options(const struct instance *in)
 {
-	_cleanup_buf_ struct buf file = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf file = BUF_LOCAL(BUF_SMALL);
 	_cleanup_free_ char *disabled = text_of(in, "master_service_disable");
 	struct master_cf m = { 0 };
 	bool ok = true;

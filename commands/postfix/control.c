@@ -25,8 +25,8 @@
 
 pid_t control_master(const struct instance *in)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
-	_cleanup_buf_ struct buf text = BUF(256);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(256);
 	_cleanup_close_ int fd = -1;
 	uint64_t pid = 0;
 	int r;
@@ -89,7 +89,7 @@ static void marker_path(const struct instance *in, struct buf *ret)
 
 static void check_before_start(const struct instance *in, bool quick)
 {
-	_cleanup_buf_ struct buf marker = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf marker = BUF_LOCAL(BUF_SMALL);
 	bool marked;
 
 	marker_path(in, &marker);
@@ -143,7 +143,7 @@ static bool is_gone(const struct instance *in)
 /** Forbid the next start its checks: a clean stop of a system that was checked. */
 static void leave_marker(const struct instance *in)
 {
-	_cleanup_buf_ struct buf marker = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf marker = BUF_LOCAL(BUF_SMALL);
 	int fd;
 
 	marker_path(in, &marker);
@@ -157,7 +157,7 @@ static void leave_marker(const struct instance *in)
 static void settle_journal(const struct instance *in)
 {
 	_cleanup_line_ struct command_line line = { 0 };
-	_cleanup_buf_ struct buf journal = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf journal = BUF_LOCAL(BUF_SMALL);
 
 	/* There is none where Postfix's programs were at work. */
 	buf_putf(&journal, "%s/journal", in->queue_directory);

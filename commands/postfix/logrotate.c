@@ -34,7 +34,7 @@ static void rotated_name(const struct instance *in, struct buf *ret)
 
 int logrotate(const struct instance *in)
 {
-	_cleanup_buf_ struct buf name = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf name = BUF_LOCAL(BUF_SMALL);
 	_cleanup_line_ struct command_line line = { 0 };
 	pid_t pid;
 

@@ -59,7 +59,7 @@ void run_done(struct command_line *line)
 
 void run_line(struct command_line *line, const char *dir, const char *name, const char *const *args)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 
 	if (buf_addf(&path, "%s/%s", dir, name) < 0)
 		log_fatal("directory name is too long: %s", dir);

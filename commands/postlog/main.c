@@ -76,7 +76,7 @@ static void check_logged(struct conf *conf, uint64_t before)
 
 int main(int argc, char **argv)
 {
-	_cleanup_buf_ struct buf text = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(BUF_SMALL);
 	struct conf *conf;
 	const char *dir = NULL, *tag = NULL, *priority = "info";
 	uint64_t dropped;

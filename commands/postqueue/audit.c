@@ -101,7 +101,7 @@ static void look_again(void *arg, struct str id)
 	struct audit *a = arg;
 
 	for (size_t i = 0; i < ARRAY_LEN(queues); i++) {
-		_cleanup_buf_ struct buf path = BUF(QUEUE_PATH_MAX);
+		_cleanup_buf_ struct buf path = BUF_LOCAL(QUEUE_PATH_MAX);
 		struct stat st;
 
 		queue_path(&a->layout, &path, str_of(queues[i]), id);

@@ -24,7 +24,7 @@
 /* A container may see open/ and nothing else; and not every root may do what root may. */
 bool door_is_needed(void)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 
 	if (faccessat(AT_FDCWD, "public", X_OK, AT_EACCESS) == 0)
 		return false;
@@ -61,8 +61,8 @@ static int read_list(struct stream *s, struct arena *a, struct attr_list *ret)
 
 static int send_request(struct stream *s, const char *verb, const char *name)
 {
-	_cleanup_buf_ struct buf text = BUF(BUF_MEDIUM);
-	_cleanup_buf_ struct buf record = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(BUF_MEDIUM);
+	_cleanup_buf_ struct buf record = BUF_LOCAL(BUF_MEDIUM);
 	int r = buf_addf(&text, "%s%s", verb, name);
 
 	if (r == 0)
@@ -74,7 +74,7 @@ static int send_request(struct stream *s, const char *verb, const char *name)
 
 struct stream *door_ask(const char *what, const char *verb, const char *name)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 	_cleanup_arena_ struct arena *a = arena_new(4 * LIST_MAX);
 	struct stream *s;
 	struct attr_list list;

@@ -25,7 +25,7 @@ static struct {
 
 static void put_shown(FILE *out, const char *before, struct str s, const char *after)
 {
-	_cleanup_buf_ struct buf b = BUF(SIZE_MAX / 2);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(SIZE_MAX / 2);
 
 	text_printable(&b, s, true);
 	(void)fprintf(out, "%s%s%s\n", before, buf_cstr(&b), after);
@@ -51,8 +51,8 @@ static void text_header(FILE *out)
 static void text_message(FILE *out, const char *queue, const char *id, int64_t time, int64_t size,
 	bool expired, const char *sender)
 {
-	_cleanup_buf_ struct buf flagged = BUF(BUF_SMALL);
-	_cleanup_buf_ struct buf date = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf flagged = BUF_LOCAL(BUF_SMALL);
+	_cleanup_buf_ struct buf date = BUF_LOCAL(BUF_SMALL);
 
 	if (the_list.messages++ == 0)
 		text_header(out);
@@ -167,7 +167,7 @@ static void put_json(FILE *out, struct str s)
 
 static void json_string(FILE *out, const char *key, struct str value)
 {
-	_cleanup_buf_ struct buf b = BUF(SIZE_MAX / 2);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(SIZE_MAX / 2);
 
 	(void)fprintf(out, "\"%s\": ", key);
 	if (!utf8_is_valid(value)) {
@@ -250,7 +250,7 @@ static void list_from(struct stream *in, bool json)
 /* A showq of our own, its listing on a pipe. */
 static void list_directly(bool json)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 	_cleanup_stream_ struct stream *in = NULL;
 	int p[2];
 	pid_t pid;
@@ -278,7 +278,7 @@ static void list_directly(bool json)
 
 void show_queue(bool json)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 	_cleanup_stream_ struct stream *in = NULL;
 	int fd;
 

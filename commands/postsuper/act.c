@@ -46,7 +46,7 @@ static bool succeeded(int r, const char *what, const char *queue, struct str id)
 
 static bool exists(const struct tool *t, const char *queue, struct str id)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 
 	queue_path(&t->queues, &path, str_of(queue), id);
 	return access(buf_cstr(&path), F_OK) == 0;
@@ -90,7 +90,7 @@ static bool move_one(struct tool *t, const char *queue, const char *to, struct s
 /* Pickup takes a file with an old time stamp too; the new one tells when it was requeued. */
 static bool requeue_one(struct tool *t, const char *queue, struct str id)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 
 	if (!move_one(t, queue, QUEUE_MAILDROP, id, "requeued", &t->requeued))
 		return false;
@@ -102,7 +102,7 @@ static bool requeue_one(struct tool *t, const char *queue, struct str id)
 
 static bool expire_one(struct tool *t, const char *queue, struct str id)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 	struct stat st;
 
 	queue_path(&t->queues, &path, str_of(queue), id);

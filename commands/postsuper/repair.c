@@ -71,8 +71,8 @@ static void rename_logs(const struct walk *w, struct str id, struct str new_id)
 	static const char *const logs[] = { QUEUE_BOUNCE, QUEUE_DEFER, QUEUE_TRACE };
 
 	for (size_t i = 0; i < ARRAY_LEN(logs); i++) {
-		_cleanup_buf_ struct buf from = BUF(BUF_SMALL);
-		_cleanup_buf_ struct buf to = BUF(BUF_SMALL);
+		_cleanup_buf_ struct buf from = BUF_LOCAL(BUF_SMALL);
+		_cleanup_buf_ struct buf to = BUF_LOCAL(BUF_SMALL);
 
 		want_path(w, &from, logs[i], id, STR_EMPTY);
 		want_path(w, &to, logs[i], new_id, SUFFIX);
@@ -107,8 +107,8 @@ static bool better_id(const struct walk *w, struct str id, const struct queue_id
 /* A file whose name is right: is it in the right place? */
 static void fix_place(struct walk *w, struct str id, struct str suffix)
 {
-	_cleanup_buf_ struct buf to = BUF(BUF_SMALL);
-	_cleanup_buf_ struct buf from = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf to = BUF_LOCAL(BUF_SMALL);
+	_cleanup_buf_ struct buf from = BUF_LOCAL(BUF_SMALL);
 
 	buf_put(&from, buf_str(&w->path));
 	want_path(w, &to, w->q->name, id, suffix);
@@ -137,8 +137,8 @@ static void finish_rename(struct walk *w, struct str id, const struct stat *st)
 
 static void fix_name(struct walk *w, struct str name, const struct stat *st)
 {
-	_cleanup_buf_ struct buf id = BUF(BUF_SMALL);
-	_cleanup_buf_ struct buf to = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf id = BUF_LOCAL(BUF_SMALL);
+	_cleanup_buf_ struct buf to = BUF_LOCAL(BUF_SMALL);
 	struct queue_id_parts p = { 0 };
 
 	if (str_ends(name, SUFFIX) && queue_id_ok(str_head(name, name.len - SUFFIX.len))) {

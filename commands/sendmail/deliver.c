@@ -44,7 +44,7 @@ static struct str login_name(struct arena *a)
 /* The user's real name from the password file; '&' is the capitalised login. */
 static struct str gecos_name(struct arena *a)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	const struct passwd *pw = getpwuid(getuid());
 
 	if (pw == NULL || pw->pw_gecos == NULL)
@@ -204,7 +204,7 @@ static bool text_piece(struct delivery *d, struct text_state *t, struct str line
 
 static void copy_text(struct delivery *d)
 {
-	_cleanup_buf_ struct buf line = BUF((size_t)d->c->line_length_limit + 2);
+	_cleanup_buf_ struct buf line = BUF_LOCAL((size_t)d->c->line_length_limit + 2);
 	_cleanup_stream_ struct stream *in = stream_new_pair(STDIN_FILENO, -1);
 	const char *fix = d->c->sendmail_fix_line_endings;
 	struct text_state t = {
@@ -232,7 +232,7 @@ static void copy_text(struct delivery *d)
 
 static void probe_text(struct delivery *d)
 {
-	_cleanup_buf_ struct buf quoted = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf quoted = BUF_LOCAL(BUF_MEDIUM);
 
 	if (d->sender.len > 0 && address_quote(&quoted, d->sender) == 0)
 		postdrop_putf(d->p, REC_NORM, "From: %s", buf_cstr(&quoted));

@@ -19,7 +19,7 @@
 
 void sendmail_die(int status, const char *fmt, ...)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	va_list ap;
 
 	va_start(ap, fmt);

@@ -136,7 +136,7 @@ void postdrop_put(struct postdrop *p, int type, struct str data)
 
 void postdrop_putf(struct postdrop *p, int type, const char *fmt, ...)
 {
-	_cleanup_buf_ struct buf b = BUF(RECORD_MAX);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(RECORD_MAX);
 	va_list ap;
 	int r;
 

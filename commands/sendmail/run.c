@@ -12,7 +12,7 @@
 
 void run_exec(const char *dir, const char *name, char *const argv[])
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 
 	buf_putf(&path, "%s/%s", dir, name);
 	(void)execv(buf_cstr(&path), argv);

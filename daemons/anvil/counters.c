@@ -132,7 +132,7 @@ void anvil_report(struct anvil_counters *c, void (*fn)(const char *line))
 {
 	static const char *const names[ANVIL_RATES] = { "connection rate", "message rate",
 		"recipient rate", "newtls rate", "auth rate", "tlstrace rate" };
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 
 	for (int i = 0; i < ANVIL_RATES; i++) {
 		struct anvil_peak *p = &c->rate[i];

@@ -109,7 +109,7 @@ static int answer(struct buf *b, struct str what, struct str ident, usec_t now)
 static bool serve_one(struct service_client *client, pid_t pid)
 {
 	_cleanup_arena_ struct arena *a = arena_new(4 * REQUEST_MAX);
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	struct attr_list l;
 	struct str what, ident;
 	usec_t now = clock_now();
@@ -154,7 +154,7 @@ static void forget(void *ctx, struct str ident)
 
 static void serve(struct service_ctx *ctx, struct service_client *client)
 {
-	_cleanup_buf_ struct buf greeting = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf greeting = BUF_LOCAL(BUF_SMALL);
 	pid_t pid = pid_of(client);
 	usec_t now;
 

@@ -116,7 +116,7 @@ static int flush(struct attr_list *l, int what, struct arena *a, struct why *why
 static bool serve_one(struct service_client *client)
 {
 	_cleanup_arena_ struct arena *a = arena_new((size_t)256 << 20);
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	struct attr_list l;
 	struct why why = { .text = "" };
 	int what, status = -EBADMSG, r;
@@ -144,7 +144,7 @@ static bool serve_one(struct service_client *client)
 
 static void serve(struct service_ctx *ctx, struct service_client *client)
 {
-	_cleanup_buf_ struct buf greeting = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf greeting = BUF_LOCAL(BUF_SMALL);
 
 	if (attr_put_greeting(&greeting, ATTR_NUL, "delivery_status_protocol") < 0 ||
 		stream_write(client->stream, buf_str(&greeting)) < 0 ||

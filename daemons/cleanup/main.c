@@ -33,7 +33,7 @@ static int send_list(struct service_client *client, struct buf *b)
 
 static int greet(struct service_client *client, const char *id)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	int r = attr_put_str(&b, ATTR_NUL, "protocol", STR("cleanup_protocol"));
 
 	if (r == 0)
@@ -57,7 +57,7 @@ static int read_flags(struct service_client *client, unsigned *ret)
 /* Feed records up to E: 0; -ENODATA the client left; another error of stream or format. */
 static int feed(struct stream *s, struct intake *it)
 {
-	_cleanup_buf_ struct buf slow = BUF(RECORD_MAX + 1);
+	_cleanup_buf_ struct buf slow = BUF_LOCAL(RECORD_MAX + 1);
 	int type = 0;
 
 	while (type != REC_END) {
@@ -75,7 +75,7 @@ static int feed(struct stream *s, struct intake *it)
 
 static void answer(struct service_client *client, unsigned status, struct str reason)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	int r = attr_put_int(&b, ATTR_NUL, "status", (int)status);
 
 	if (r == 0)

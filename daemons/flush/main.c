@@ -49,7 +49,7 @@ static struct strv the_hashed;
 /* Tell qmgr to look at incoming/; F before it: forget what it knows of dead places. */
 static void wake_qmgr(const char *request)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 	int r;
 
 	buf_putf(&path, "public/%s", the_conf.queue_service_name);
@@ -89,7 +89,7 @@ static enum flush_status admit(struct str site, struct buf *ret_file)
 
 static enum flush_status on_add(struct attr_list *l)
 {
-	_cleanup_buf_ struct buf file = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf file = BUF_LOCAL(BUF_SMALL);
 	enum flush_status s;
 	struct str site;
 	struct str id;
@@ -102,7 +102,7 @@ static enum flush_status on_add(struct attr_list *l)
 
 static enum flush_status on_send_site(struct attr_list *l)
 {
-	_cleanup_buf_ struct buf file = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf file = BUF_LOCAL(BUF_SMALL);
 	enum flush_status s;
 	struct str site;
 
@@ -139,7 +139,7 @@ static void refresh(bool all)
 
 static void answer(struct stream *s, enum flush_status status)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 
 	check(attr_put_int(&b, ATTR_NUL, "status", (int)status) == 0 &&
 		attr_put_end(&b, ATTR_NUL) == 0);
@@ -168,7 +168,7 @@ static void on_request(struct stream *s, struct attr_list *l)
 
 static void serve(struct service_ctx *ctx, struct service_client *client)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	struct stream *s = client->stream;
 	struct attr_list l;
 

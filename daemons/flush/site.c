@@ -40,7 +40,7 @@ int site_file_name(struct str site, struct buf *ret)
 
 enum flush_status site_add(const struct queue_settings *q, struct str file, struct str id)
 {
-	_cleanup_buf_ struct buf line = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf line = BUF_LOCAL(BUF_SMALL);
 	int fd = queue_open(q, STR(QUEUE_FLUSH), file, O_CREAT | O_APPEND | O_WRONLY, 0600);
 	int r = fd;
 
@@ -108,7 +108,7 @@ static void flush_ids(const struct queue_settings *q, struct str log)
 enum flush_status site_flush(const struct queue_settings *q, struct str file)
 {
 	_cleanup_close_ int fd = queue_open(q, STR(QUEUE_FLUSH), file, O_RDWR, 0);
-	_cleanup_buf_ struct buf log = BUF(MAX_LOG);
+	_cleanup_buf_ struct buf log = BUF_LOCAL(MAX_LOG);
 	int r;
 
 	if (fd < 0)

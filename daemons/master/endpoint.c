@@ -88,7 +88,7 @@ static int resolve_inet(struct master *m, const struct master_entry *e, struct s
 	struct why *why)
 {
 	_cleanup_free_ struct net_addr *v = mem_array(MAX_ENDPOINTS, sizeof *v);
-	_cleanup_buf_ struct buf name = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf name = BUF_LOCAL(BUF_SMALL);
 	struct str host;
 	struct str port;
 	struct why cause = { "no address to listen on" };
@@ -130,7 +130,7 @@ static const char *directory(const struct master *m, const struct master_entry *
 int endpoint_resolve(struct master *m, const struct master_entry *e, struct service_state *ret,
 	struct why *why)
 {
-	_cleanup_buf_ struct buf name = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf name = BUF_LOCAL(BUF_SMALL);
 
 	if (e->type == MASTER_INET)
 		return resolve_inet(m, e, ret, why);

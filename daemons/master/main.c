@@ -153,7 +153,7 @@ static int detach(void)
 
 static char *path_of(const char *dir, const char *file)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 
 	if (buf_addf(&b, "%s/%s", dir, file) < 0)
 		log_fatal("directory name is too long: %s", dir);

@@ -115,7 +115,7 @@ void master_clean_environment(const struct master *m)
 {
 	_cleanup_strv_ struct strv words = { 0 };
 	_cleanup_strv_ struct strv kept = { 0 };
-	_cleanup_buf_ struct buf socket = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf socket = BUF_LOCAL(BUF_SMALL);
 	bool own_log = m->set.maillog_file[0] != '\0';
 
 	if (strv_split_braces(&words, str_of(m->set.import_environment), ", \t\r\n") < 0)
@@ -177,7 +177,7 @@ static void free_all(struct list *services)
 
 static char *program_path(const struct master *m, const char *command)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 
 	if (command[0] == '/')
 		return mem_strdup(command);
@@ -229,7 +229,7 @@ static struct service_state *find_state(const struct list *services, const struc
 /* The services that a file asks for, none of them started. */
 static int read_services(struct master *m, struct list *ret, struct why *why)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 	struct master_cf cf = { 0 };
 	bool chroot_default = !conf_compat_at_least(m->conf, "1");
 	int r = buf_addf(&path, "%s/master.cf", m->config_dir);

@@ -28,7 +28,7 @@ static void put(struct copy *c, int type, struct str data)
 /* The envelope is complete: say whose message it is. */
 static void log_message(const struct copy *c)
 {
-	_cleanup_buf_ struct buf shown = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf shown = BUF_LOCAL(BUF_MEDIUM);
 	struct pickup_job *j = c->j;
 
 	if (j->info_address_internal || address_quote(&shown, buf_str(&c->sender)) < 0)
@@ -61,7 +61,7 @@ static void sender(struct copy *c, struct str data)
 
 static void received(struct copy *c)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	struct pickup_job *j = c->j;
 	struct str rest;
 	struct str line;

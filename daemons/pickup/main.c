@@ -151,7 +151,7 @@ static enum outcome discard(const struct pickup_job *j)
 /* A name in the maildrop: is it a complete file? What is not there, or not yet, is no news. */
 static bool is_candidate(struct str id)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 	struct stat st;
 
 	queue_path(&the_layout, &path, STR(QUEUE_MAILDROP), id);
@@ -273,7 +273,7 @@ static int autodetects(struct why *why)
 
 static int pre_jail(struct service_ctx *ctx, struct why *why)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 	gid_t gid;
 	gid_t setgid;
 	int r = intake_override_flags(the_conf.receive_override_options,

@@ -61,7 +61,7 @@ static int put_quoted(const struct job *j, struct buf *b, struct str address)
 /* A whole address: folded, then quoted. */
 static int put_address(const struct job *j, struct buf *b, struct str address)
 {
-	_cleanup_buf_ struct buf plain = BUF(TEXT_MAX);
+	_cleanup_buf_ struct buf plain = BUF_LOCAL(TEXT_MAX);
 	struct address_parts p = address_split(address);
 	int e = put_user(j, &plain, p.local);
 
@@ -299,7 +299,7 @@ static int add_expanded(struct job *j, struct str word)
 	int e = 0;
 
 	for (size_t i = 0; e == 0 && i < j->rq->n_rcpt && of_recipient; i++) {
-		_cleanup_buf_ struct buf b = BUF(TEXT_MAX);
+		_cleanup_buf_ struct buf b = BUF_LOCAL(TEXT_MAX);
 
 		e = expand(j, word, &j->rq->rcpt[i], &b, &of_recipient);
 		if (e == 0)

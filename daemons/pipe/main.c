@@ -99,7 +99,7 @@ static struct str delivered_text(struct str output, struct arena *a)
 static int report_end(struct delivery_request *rq, const struct command_result *res,
 	const char *name, struct str output, struct arena *a)
 {
-	_cleanup_buf_ struct buf text = BUF(COMMAND_OUTPUT_MAX);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(COMMAND_OUTPUT_MAX);
 	static const char *const late[] = {
 		[COMMAND_WRITE] = "pipe_command_write: write time limit exceeded",
 		[COMMAND_READ] = "pipe_command_read: read time limit exceeded",
@@ -314,7 +314,7 @@ static int read_attributes(struct service_ctx *ctx, struct why *why)
 
 static int pre_jail(struct service_ctx *ctx, struct why *why)
 {
-	_cleanup_buf_ struct buf name = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf name = BUF_LOCAL(BUF_SMALL);
 	int e = read_attributes(ctx, why);
 
 	if (e < 0)

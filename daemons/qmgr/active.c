@@ -23,7 +23,7 @@ struct str qmgr_show(const struct qmgr *q, struct buf *b, struct str address)
 
 static void log_active(const struct qmgr *q, const struct message *m)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_MEDIUM);
 	struct str from = qmgr_show(q, &b, m->env.sender);
 
 	/* The count of the size record includes those that are done. */
@@ -142,7 +142,7 @@ static void assign_one(struct qmgr *q, struct message *m, const struct recipient
 static void retry_one(struct qmgr *q, struct message *m, const struct recipient *rcpt,
 	const struct route *route, struct str dsn, struct str text)
 {
-	_cleanup_buf_ struct buf hop = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf hop = BUF_LOCAL(BUF_MEDIUM);
 	struct route to = { .transport = STR(RETRY_TRANSPORT), .address = route->address };
 	struct recipient r = *rcpt;
 
@@ -165,7 +165,7 @@ static void assign_one(struct qmgr *q, struct message *m, const struct recipient
 	const struct route *route)
 {
 	struct transport *t = transport_of(q, route->transport);
-	_cleanup_buf_ struct buf key = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf key = BUF_LOCAL(BUF_MEDIUM);
 	bool is_retry = str_eq(route->transport, STR(RETRY_TRANSPORT));
 	struct destination *d;
 
@@ -192,7 +192,7 @@ static void assign_one(struct qmgr *q, struct message *m, const struct recipient
 /* A notification to the postmaster that could not be delivered ends here; the mark is in the file. */
 static void log_discarded(const struct qmgr *q, const struct message *m, const struct recipient *r)
 {
-	_cleanup_buf_ struct buf line = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf line = BUF_LOCAL(BUF_MEDIUM);
 	const struct report report = {
 		.rcpt = r,
 		.relay = STR("none"),

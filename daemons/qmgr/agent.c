@@ -193,7 +193,7 @@ static void on_answer(struct agent *a, struct attr_list *l, struct arena *arena)
 	struct request *r = TAKE(a->request);
 	struct destination *d = r->e.dest;
 	struct request_result res;
-	_cleanup_buf_ struct buf why = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf why = BUF_LOCAL(BUF_SMALL);
 	bool failed;
 
 	a->state = AGENT_ANSWERED;
@@ -418,7 +418,7 @@ static void on_idle(struct ev_loop *loop, ev_timer *w, int events)
 void agent_attach(struct qmgr *q, struct transport *t)
 {
 	struct agents *all = mem_new(struct agents);
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 
 	buf_putf(&path, "private/%s", t->name);
 	all->q = q;

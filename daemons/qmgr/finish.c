@@ -38,7 +38,7 @@ static void next_file(struct finish *f);
 
 static bool log_exists(const struct qmgr *q, const char *log, const char *id)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 	struct stat st;
 
 	queue_path(&q->queues, &path, str_of(log), str_of(id));
@@ -164,7 +164,7 @@ static void call(struct finish *f, const char *service, enum bounce_request what
 		.dsn_ret = e->dsn_ret,
 		.verp = e->verp,
 	};
-	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_MEDIUM);
 
 	if (bounce_encode_flush(&b, what, flags, &bm) < 0)
 		fn(f->q, f, -EMSGSIZE);
@@ -259,7 +259,7 @@ static bool is_expired(const struct finish *f)
 
 static void log_expired(const struct finish *f)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_MEDIUM);
 	struct str from = qmgr_show(f->q, &b, f->m->env.sender);
 
 	log_info("%s: from=<" STR_FMT ">, status=%s, returned to sender", f->m->id, STR_ARG(from),
@@ -297,7 +297,7 @@ static int64_t retry_delay(const struct finish *f)
 /* An agent found that the file is not what it was, and marked it so that nobody can write to it. */
 static bool is_corrupt(const struct queue_settings *s, const char *id)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 	struct stat st;
 
 	queue_path(s, &path, STR(QUEUE_ACTIVE), str_of(id));

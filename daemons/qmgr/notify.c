@@ -127,7 +127,7 @@ static void add_call(struct qmgr *q, const char *service, const char *protocol, 
 	notify_fn fn, void *arg)
 {
 	struct call *c = mem_new(struct call);
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 
 	buf_putf(&path, "private/%s", service);
 	c->q = q;
@@ -179,7 +179,7 @@ static int encode_verify(struct buf *b, const struct recipient *r, struct str re
 /* Hand the outcome to the service that keeps it: defer, trace for `sendmail -bv`, or verify. */
 static void record_outcome(struct qmgr *q, struct message *m, const struct report *report)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_MEDIUM);
 	bool user_probe = (m->env.trace_flags & REQUEST_USR_VRFY) != 0;
 	const char *service = user_probe ? q->conf.trace_service_name : q->conf.defer_service_name;
 	int e;
@@ -204,7 +204,7 @@ static void record_outcome(struct qmgr *q, struct message *m, const struct repor
 void notify_defer(struct qmgr *q, struct message *m, const struct recipient *r, struct str dsn,
 	struct str text)
 {
-	_cleanup_buf_ struct buf line = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf line = BUF_LOCAL(BUF_MEDIUM);
 	bool probe = m->probe || (m->env.trace_flags & REQUEST_USR_VRFY) != 0;
 	const struct report report = {
 		.rcpt = r,

@@ -59,7 +59,7 @@ static const char *param_name(struct buf *b, struct str transport, const char *s
 static int get_int(const struct conf *c, struct str transport, const char *suffix,
 	const char *fallback, unsigned *ret, struct why *why)
 {
-	_cleanup_buf_ struct buf name = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf name = BUF_LOCAL(BUF_SMALL);
 	int64_t v = 0;
 	int r = conf_int(c, param_name(&name, transport, suffix, fallback), &v, why);
 
@@ -71,7 +71,7 @@ static int get_int(const struct conf *c, struct str transport, const char *suffi
 static int get_time(const struct conf *c, struct str transport, const char *suffix,
 	const char *fallback, usec_t *ret, struct why *why)
 {
-	_cleanup_buf_ struct buf name = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf name = BUF_LOCAL(BUF_SMALL);
 
 	return conf_time(c, param_name(&name, transport, suffix, fallback), ret, why);
 }
@@ -79,7 +79,7 @@ static int get_time(const struct conf *c, struct str transport, const char *suff
 static int get_feedback(const struct conf *c, struct str transport, const char *suffix,
 	const char *fallback, struct feedback *ret, struct why *why)
 {
-	_cleanup_buf_ struct buf name = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf name = BUF_LOCAL(BUF_SMALL);
 	_cleanup_free_ char *text = NULL;
 	int r = conf_str(c, param_name(&name, transport, suffix, fallback), &text, why);
 

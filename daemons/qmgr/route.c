@@ -86,7 +86,7 @@ static void route_redirect(const struct qmgr *q, const struct router *router, st
 	if (!first || m->rcpts.n == 0)
 		return;
 	{
-		_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+		_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 		struct str to = m->env.redirect;
 
 		if (router_rewrite_internal(router, REWRITE_LOCAL, to, &b) == 0 && b.len > 0)

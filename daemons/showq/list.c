@@ -35,7 +35,7 @@ static void put(struct listing *l, const char *name, struct str value)
 
 static void put_address(struct listing *l, const char *name, struct str internal)
 {
-	_cleanup_buf_ struct buf b = BUF(4 * MAX_RECORD);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(4 * MAX_RECORD);
 
 	put(l, name, address_quote(&b, internal) < 0 ? internal : buf_str(&b));
 }

@@ -38,7 +38,7 @@ static struct strv the_hashed;
 static int show_queue(const struct list_settings *set, struct stream *out, const char *queue)
 {
 	_cleanup_(queue_scan_closep) struct queue_scan *s = NULL;
-	_cleanup_buf_ struct buf b = BUF(LIST_LIMIT);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(LIST_LIMIT);
 	struct str id;
 	int r = queue_scan_open(str_of(queue), &s);
 
@@ -65,7 +65,7 @@ struct young {
 static int show_young(void *arg, const struct journal_entry *e)
 {
 	const struct young *y = arg;
-	_cleanup_buf_ struct buf b = BUF(LIST_LIMIT);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(LIST_LIMIT);
 
 	return list_young(y->set, e, &b) == 1 ? stream_write(y->out, buf_str(&b)) : 0;
 }
@@ -88,7 +88,7 @@ static void serve(struct service_ctx *ctx, struct service_client *client)
 {
 	static const char *const queues[] = { QUEUE_MAILDROP, QUEUE_ACTIVE, QUEUE_INCOMING,
 		QUEUE_DEFERRED, QUEUE_HOLD };
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	struct list_settings set = the_settings;
 	int r;
 

@@ -91,7 +91,7 @@ static bool filter_line(const struct client *c, const struct session *s, struct 
 /* Read the rest of a long line and drop it: as stream_line(). */
 static int skip_line(struct session *s)
 {
-	_cleanup_buf_ struct buf rest = BUF(REPLY_LINE + 8);
+	_cleanup_buf_ struct buf rest = BUF_LOCAL(REPLY_LINE + 8);
 	int r;
 
 	log_warn("%s: response longer than %d: %.30s...", s->where_port, REPLY_LINE,
@@ -188,7 +188,7 @@ int session_reply(struct delivery *d, struct session *s, usec_t timeout)
 		s->pieces++;
 	}
 	for (int lines = 0; lines < REPLY_MAX_LINES && garbage < GARBAGE_MAX; lines++) {
-		_cleanup_buf_ struct buf other = BUF(BUF_SMALL);
+		_cleanup_buf_ struct buf other = BUF_LOCAL(BUF_SMALL);
 		struct str line;
 		int r = read_line(d->c, s);
 
@@ -272,7 +272,7 @@ static int do_connect(struct delivery *d, const struct dns_host *h,
 	int fd;
 
 	if (to->is_unix) {
-		_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+		_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 
 		buf_put(&path, to->name);
 		return net_connect_unix(buf_cstr(&path), deadline, NULL);
@@ -287,7 +287,7 @@ static int do_connect(struct delivery *d, const struct dns_host *h,
 
 static unsigned discard_mask(const struct client *c, const struct session *s)
 {
-	_cleanup_buf_ struct buf v = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf v = BUF_LOCAL(BUF_SMALL);
 	struct why why = { 0 };
 	struct str bad;
 	unsigned mask = c->discard_keywords;
@@ -316,7 +316,7 @@ enum pix {
 
 static unsigned pix_mask(const struct client *c, const struct session *s)
 {
-	_cleanup_buf_ struct buf v = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf v = BUF_LOCAL(BUF_SMALL);
 	struct why why = { 0 };
 	struct str list = str_of(c->p.pix_workarounds), word;
 	char text[NET_ADDR_TEXT];
@@ -403,7 +403,7 @@ static int hello_command(struct delivery *d, struct session *s, const char *verb
 
 static void log_discarded(struct delivery *d, const struct session *s, unsigned mask)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 
 	(void)d;
 	if (s->f.discarded == 0 || (mask & SMTP_F_SILENT_DISCARD))

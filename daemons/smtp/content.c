@@ -79,7 +79,7 @@ static int local_error(struct content *c, const char *text)
 static int on_header(void *ctx, enum mime_class cls, const struct header_def *def, struct str text)
 {
 	struct content *c = ctx;
-	_cleanup_buf_ struct buf repl = BUF(BUF_MEDIUM), mapped = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf repl = BUF_LOCAL(BUF_MEDIUM), mapped = BUF_LOCAL(BUF_MEDIUM);
 	const struct tables *t = cls == MIME_PRIMARY ? &c->d->c->header_checks
 				 : cls == MIME_MULTI ? &c->d->c->mime_header_checks
 						     : &c->d->c->nested_header_checks;
@@ -111,7 +111,7 @@ static int on_body(void *ctx, struct str line, bool partial, int64_t offset)
 {
 	struct content *c = ctx;
 	const struct client *cl = c->d->c;
-	_cleanup_buf_ struct buf repl = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf repl = BUF_LOCAL(BUF_MEDIUM);
 	bool check_it = cl->body_checks.n > 0 && line.len > 0 &&
 			(cl->p.body_checks_size_limit == 0 ||
 				offset < cl->p.body_checks_size_limit);
@@ -140,11 +140,11 @@ static const struct mime_callbacks callbacks = {
 
 static int put_address_header(struct content *c, const char *name, struct str addr)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_MEDIUM);
 	int e = address_quote(&b, generic_map(c->d, addr));
 
 	if (e == 0) {
-		_cleanup_buf_ struct buf h = BUF(BUF_MEDIUM);
+		_cleanup_buf_ struct buf h = BUF_LOCAL(BUF_MEDIUM);
 
 		if (str_eq(str_of(name), STR("Return-Path")))
 			e = buf_addf(&h, "%s: <%s>", name, buf_cstr(&b));

@@ -15,7 +15,7 @@
 
 static void add(const struct client *c, struct session *s, const char *prefix, struct str line)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 
 	if (!c->notify_protocol || s->history.n > MAX_LINES)
 		return;
@@ -53,7 +53,7 @@ void notice_code(struct session *s, int code)
 static int put_head(const struct client *c, const struct session *s, struct post *p)
 {
 	const struct client_params *cp = &c->p;
-	_cleanup_buf_ struct buf date = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf date = BUF_LOCAL(BUF_SMALL);
 	int r = post_received(p, cp->myhostname, cp->mail_name);
 
 	clock_rfc5322(&date, (time_t)(clock_wall() / USEC_PER_SEC));
@@ -96,7 +96,7 @@ static int put_transcript(const struct session *s, struct post *p)
 
 static int send_notice(const struct client *c, const struct session *s, struct why *why)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL), sender = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL), sender = BUF_LOCAL(BUF_SMALL);
 	const struct client_params *cp = &c->p;
 	struct post *p = NULL;
 	struct str reason;

@@ -84,7 +84,7 @@ static bool requiretls_allows(struct delivery *d, const struct smtp_destination 
 	struct str host)
 {
 	const struct client *c = d->c;
-	_cleanup_buf_ struct buf action = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf action = BUF_LOCAL(BUF_SMALL);
 	struct str domain = to->name;
 	struct why why = { 0 };
 
@@ -146,7 +146,7 @@ static enum lookup find_level(const struct client *c, const struct smtp_destinat
 static bool tls_allows(struct delivery *d, const struct smtp_destination *to, struct str host)
 {
 	const struct client_params *p = &d->c->p;
-	_cleanup_buf_ struct buf v = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf v = BUF_LOCAL(BUF_SMALL);
 	struct str level = str_of(p->tls_security_level), word;
 	struct why why = { 0 };
 	const char *program = d->c->lmtp ? "lmtp" : "smtp";
@@ -192,7 +192,7 @@ static bool sasl_allows(struct delivery *d, const struct smtp_destination *to, s
 	if (!c->p.sasl_auth_enable)
 		return true;
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-		_cleanup_buf_ struct buf v = BUF(BUF_SMALL);
+		_cleanup_buf_ struct buf v = BUF_LOCAL(BUF_SMALL);
 		struct why why = { 0 };
 
 		if (keys[i].len == 0)

@@ -28,7 +28,7 @@ struct transfer {
 /* The external form of an address, after generic mapping. */
 static struct str wire_address(struct delivery *d, struct str internal)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_MEDIUM);
 	struct str addr = generic_map(d, internal);
 
 	if (!d->c->p.quote_rfc821_envelope || address_quote_821(&b, addr) < 0)
@@ -38,7 +38,7 @@ static struct str wire_address(struct delivery *d, struct str internal)
 
 static struct str external(struct delivery *d, struct str internal)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_MEDIUM);
 
 	if (internal.len == 0 || address_quote(&b, internal) < 0)
 		return internal;
@@ -67,7 +67,7 @@ static int make_mail(struct transfer *t)
 {
 	struct delivery *d = t->d;
 	unsigned have = t->s->f.have;
-	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_MEDIUM);
 	struct smtp_mail_command m = {
 		.sender = wire_address(d, d->rq->sender),
 		.size = (have & SMTP_F_SIZE) && !t->downgrade ? d->rq->data_size : -1,
@@ -87,7 +87,7 @@ static int make_mail(struct transfer *t)
 static int make_rcpt(struct transfer *t, const struct recipient *r, struct str *ret)
 {
 	unsigned have = t->s->f.have;
-	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_MEDIUM);
 	struct smtp_rcpt_command c = {
 		.recipient = wire_address(t->d, r->address),
 		.orcpt = r->dsn_orcpt,
@@ -129,7 +129,7 @@ static void make_rcpts(struct transfer *t)
 static struct str make_xforward(struct transfer *t, unsigned which)
 {
 	const struct delivery_request *rq = t->d->rq;
-	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_MEDIUM);
 	struct smtp_xforward_values v = {
 		.name = rq->client_name,
 		.addr = rq->client_addr,

@@ -25,7 +25,7 @@ static void client_range(const struct session *s, struct buf *b)
 
 static int ask(struct session *s, const char *request, struct attr_list *ret)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL), ident = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL), ident = BUF_LOCAL(BUF_SMALL);
 	struct why why;
 	int status = 0, r;
 

@@ -107,7 +107,7 @@ static int fail(struct session *s, const char *text)
 /* smtpd_command_filter. false: the session is over. */
 static bool filter(struct session *s)
 {
-	_cleanup_buf_ struct buf value = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf value = BUF_LOCAL(BUF_SMALL);
 	struct str line = str_rtrim(buf_str(&s->line));
 	struct why why;
 
@@ -149,7 +149,7 @@ static bool in_list(const struct match_list *list, struct str word)
 /* Web browsers, mail headers and other things that do not speak SMTP (threats S18). */
 static bool is_forbidden(struct session *s, struct str word)
 {
-	_cleanup_buf_ struct buf shown = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf shown = BUF_LOCAL(BUF_SMALL);
 
 	if (!smtp_looks_like_header(word) && !in_list(s->p->forbidden, word))
 		return false;
@@ -163,7 +163,7 @@ static bool is_forbidden(struct session *s, struct str word)
 /* Input behind a command that must be the last of its group. */
 static bool bad_pipelining(struct session *s, const struct command *c)
 {
-	_cleanup_buf_ struct buf shown = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf shown = BUF_LOCAL(BUF_SMALL);
 
 	if (!c->last && strcmp(s->protocol, "ESMTP") == 0)
 		return false;

@@ -39,7 +39,7 @@ static int spawn(struct drop *d, const char *path, int fd)
 
 static int start(const struct smtpd *p, struct drop *d, struct why *why)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 	int sv[2], r;
 
 	buf_putf(&path, "%s/postdrop", p->c.command_directory);
@@ -94,7 +94,7 @@ int drop_open(const struct smtpd *p, struct drop **ret, char *id, size_t id_size
 
 int drop_record(struct drop *d, int type, struct str data)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_MEDIUM);
 
 	if (rec_put(&b, type, data) < 0)
 		return -EMSGSIZE;

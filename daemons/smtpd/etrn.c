@@ -20,7 +20,7 @@ static int flush_site(struct session *s, struct str site)
 		.protocol = "queue_flush_protocol",
 		.enc = ATTR_NUL,
 		.timeout = s->c->ipc_timeout };
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	struct ipc_client *client;
 	struct attr_list l;
 	struct why why;

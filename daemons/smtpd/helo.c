@@ -51,7 +51,7 @@ unsigned ehlo_mask(struct str words)
 /* The name as log lines and headers may show it. */
 static struct str clean_name(struct session *s, const struct smtp_command *cmd)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL), out = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL), out = BUF_LOCAL(BUF_SMALL);
 
 	for (size_t i = 1; i < cmd->n; i++) {
 		if (i > 1)
@@ -140,7 +140,7 @@ static void announce(struct session *s, struct buf *b)
 /* Say which keywords are left out. */
 static void log_discard(const struct session *s)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 
 	if (s->ehlo_discard == 0 || (s->ehlo_discard & EHLO_SILENT))
 		return;
@@ -152,7 +152,7 @@ static void log_discard(const struct session *s)
 
 int cmd_ehlo(struct session *s, const struct smtp_command *cmd)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 
 	if (cmd->n < 2) {
 		s->error_mask |= NOTIFY_PROTOCOL;

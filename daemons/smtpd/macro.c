@@ -80,7 +80,7 @@ static struct str value_of(struct macro *m, struct str name, bool *ret_known)
 		if (str_eq(name, str_of(known[i].name)))
 			return known[i].value;
 	if (str_eq(name, STR("localtime"))) {
-		_cleanup_buf_ struct buf b = BUF(100);
+		_cleanup_buf_ struct buf b = BUF_LOCAL(100);
 
 		clock_syslog(&b, time(NULL));
 		return arena_str(s->scratch, buf_str(&b));

@@ -122,7 +122,7 @@ static void put_envelope(struct session *s)
 /* "ID: client=...": the message has a name now. */
 static void log_client(const struct session *s)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	const struct xforward *xf = &s->xf;
 
 	buf_putf(&b, "%s: client=" STR_FMT, s->sink.id, STR_ARG(s->peer.namaddr));
@@ -172,7 +172,7 @@ static void put_text(struct session *s, struct str text)
 
 void message_begin(struct session *s)
 {
-	_cleanup_buf_ struct buf received = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf received = BUF_LOCAL(BUF_SMALL);
 	const struct strv *prepend = &s->acc.actions.prepend;
 
 	s->m.content = true;

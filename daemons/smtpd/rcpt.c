@@ -68,7 +68,7 @@ static int allowed(struct session *s, const struct rcpt *rc)
 /* What the sender called the recipient, when he gave no ORCPT. */
 static struct str default_orcpt(struct session *s, struct str address)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 
 	buf_puts(&b, str_has_8bit(address) && s->m.smtputf8 ? "utf-8;" : "rfc822;");
 	if (address_quote(&b, address) < 0)

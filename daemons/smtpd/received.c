@@ -18,7 +18,7 @@ static void put_protocol(const struct session *s, struct buf *b)
 /* "for <recipient>" when there is exactly one. */
 static bool put_for(const struct session *s, struct buf *b)
 {
-	_cleanup_buf_ struct buf to = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf to = BUF_LOCAL(BUF_SMALL);
 
 	if (s->m.rcpt_count != 1 || address_quote(&to, s->m.rcpt) < 0)
 		return false;

@@ -47,7 +47,7 @@ static bool is_reject(struct str text)
 /* smtpd_reject_filter_maps may put another reply in place of this one. */
 static void filter(struct session *s, struct buf *out)
 {
-	_cleanup_buf_ struct buf value = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf value = BUF_LOCAL(BUF_SMALL);
 	struct dsn_code old = { 0 }, new = { 0 };
 	struct str in = buf_str(out), v;
 	struct why why;
@@ -80,7 +80,7 @@ static void filter(struct session *s, struct buf *out)
 /* Append the text of a footer: \n starts a line, \c at the start goes on with the last one. */
 static void append_footer(struct buf *out, struct str footer)
 {
-	_cleanup_buf_ struct buf prefix = BUF(100);
+	_cleanup_buf_ struct buf prefix = BUF_LOCAL(100);
 	ptrdiff_t last = str_rchr(buf_str(out), '\n');
 	bool join = str_starts(footer, STR("\\c"));
 
@@ -102,7 +102,7 @@ static void append_footer(struct buf *out, struct str footer)
 
 static void add_footer(struct session *s, struct buf *out)
 {
-	_cleanup_buf_ struct buf value = BUF(BUF_SMALL), text = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf value = BUF_LOCAL(BUF_SMALL), text = BUF_LOCAL(BUF_SMALL);
 	struct str template = str_of(s->c->smtpd_reject_footer);
 	struct why why;
 

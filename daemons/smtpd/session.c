@@ -124,7 +124,7 @@ void session_client_rights(struct session *s)
 /* smtpd_discard_ehlo_keyword_address_maps; false: cannot tell. */
 static bool find_ehlo_discard(struct session *s)
 {
-	_cleanup_buf_ struct buf value = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf value = BUF_LOCAL(BUF_SMALL);
 	struct why why;
 
 	s->ehlo_discard = s->p->ehlo_discard;
@@ -147,7 +147,7 @@ static bool find_ehlo_discard(struct session *s)
 /* Input before the greeting: only broken and abusive clients talk first. */
 static bool early_talker(struct session *s)
 {
-	_cleanup_buf_ struct buf shown = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf shown = BUF_LOCAL(BUF_SMALL);
 
 	if (s->client->stand_alone || s->client->from_pass || !stream_readable(s->io))
 		return false;
@@ -212,7 +212,7 @@ static void converse(struct session *s)
 
 static void log_end(struct session *s)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	unsigned ok = 0, total = 0;
 
 	if (s->reason != NULL && strcmp(s->where, "END-OF-MESSAGE") != 0) {

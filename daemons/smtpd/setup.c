@@ -228,7 +228,7 @@ static int open_lists(struct smtpd *p, struct why *why)
 static const char *class_list(void *ctx, const char *name)
 {
 	struct smtpd *p = ctx;
-	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_MEDIUM);
 	struct why why;
 
 	if (conf_setting(p->conf, name) == NULL)
@@ -300,7 +300,7 @@ static int make_router(struct smtpd *p, struct why *why)
  */
 static bool cleanup_is_ordinary(const struct smtpd *p)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 	const struct master_entry *e;
 	struct master_cf m = { 0 };
 	bool ordinary = false;

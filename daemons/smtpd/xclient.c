@@ -46,7 +46,7 @@ static bool is_tempunavail(struct str v)
 static int split(struct session *s, struct str word, const char *command, struct str *ret_name,
 	struct str *ret_value)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL), clean = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL), clean = BUF_LOCAL(BUF_SMALL);
 	ptrdiff_t eq = str_chr(word, '=');
 	struct str raw;
 

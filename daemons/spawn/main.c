@@ -126,7 +126,7 @@ static int parse_words(char **words, const struct command_owner *owner, struct w
 
 static int pre_jail(struct service_ctx *ctx, struct why *why)
 {
-	_cleanup_buf_ struct buf name = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf name = BUF_LOCAL(BUF_SMALL);
 	struct command_owner owner = { .check = geteuid() == 0 };
 	int e = derive_owner(ctx->conf, &owner.uid, &owner.gid, &owner.setgid, why);
 

@@ -38,7 +38,7 @@ const char *ask_changed(const struct ask *a)
 
 int ask_answer(struct stream *s, int status, struct str reason)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	int r = attr_put_int(&b, ATTR_NUL, "status", status);
 
 	if (r == 0)
@@ -53,7 +53,7 @@ int ask_answer(struct stream *s, int status, struct str reason)
 /* What showq says goes to the client as it comes. */
 static int copy_listing(const struct ask *a, struct stream *s)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 	_cleanup_stream_ struct stream *showq = NULL;
 	struct why why = { "" };
 	int fd;

@@ -81,7 +81,7 @@ static int send_list(struct stream *s, struct buf *b)
 
 static int greet(struct stream *s, const char *id)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	int r = attr_put_str(&b, ATTR_NUL, "protocol", STR("postdrop_protocol"));
 
 	if (r == 0)
@@ -100,7 +100,7 @@ static void answer(struct stream *s, unsigned status, struct str reason)
 /* Log why a client is sent away, and tell it. */
 static void refuse(struct stream *s, const char *text)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 
 	log_warn("%s", text);
 	stream_timeout(s, RECORD_TIMEOUT);
@@ -142,7 +142,7 @@ static int take_records(struct submit *m, struct stream *s, const struct submit_
 	struct why *why)
 {
 	size_t max = (size_t)the_conf.line_length_limit;
-	_cleanup_buf_ struct buf slow = BUF(max + 2);
+	_cleanup_buf_ struct buf slow = BUF_LOCAL(max + 2);
 	bool first = true;
 	int r = 1;
 
@@ -250,7 +250,7 @@ static int pre_jail(struct service_ctx *ctx, struct why *why)
 {
 	int r = table_settings_from_conf(ctx->conf, &log_notes, &the_tables, why);
 	struct submit_settings set;
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 
 	if (r == 0)
 		r = submit_settings_fill(ctx->conf, &the_tables, &log_notes, &set, why);

@@ -56,7 +56,7 @@ static int put_reply(struct service_client *client, struct buf *b, int r)
 
 static int do_rewrite(struct service_client *client, struct attr_list *l, bool leave)
 {
-	_cleanup_buf_ struct buf address = BUF(REQUEST_MAX), b = BUF(2 * REQUEST_MAX);
+	_cleanup_buf_ struct buf address = BUF_LOCAL(REQUEST_MAX), b = BUF_LOCAL(2 * REQUEST_MAX);
 	struct str rule, external;
 	enum rewrite_rule which;
 	int r;
@@ -84,7 +84,7 @@ static int do_rewrite(struct service_client *client, struct attr_list *l, bool l
 static int do_resolve(struct service_client *client, struct attr_list *l,
 	const struct router *router, struct arena *a, bool leave)
 {
-	_cleanup_buf_ struct buf b = BUF(2 * REQUEST_MAX);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(2 * REQUEST_MAX);
 	struct resolve_reply reply;
 	struct str sender, address;
 	int r;
@@ -156,7 +156,7 @@ static bool serve_one(struct service_ctx *ctx, struct service_client *client)
 
 static void serve(struct service_ctx *ctx, struct service_client *client)
 {
-	_cleanup_buf_ struct buf greeting = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf greeting = BUF_LOCAL(BUF_SMALL);
 
 	if (attr_put_greeting(&greeting, ATTR_NUL, "trivial_rewrite_protocol") < 0 ||
 		stream_write(client->stream, buf_str(&greeting)) < 0 ||

@@ -18,7 +18,7 @@
 static enum lookup ask(const struct tables *t, struct str internal, bool partial, struct buf *ret,
 	struct why *why)
 {
-	_cleanup_buf_ struct buf external = BUF(ADDR_MAX);
+	_cleanup_buf_ struct buf external = BUF_LOCAL(ADDR_MAX);
 	enum lookup r;
 
 	if (address_quote(&external, internal) < 0)
@@ -39,7 +39,7 @@ static enum lookup ask_all(const struct virtual_maps *m, const struct tables *t,
 	if (r != LOOKUP_NONE || !parts.has_at)
 		return r;
 	if (address_split_ext_rules(parts.local, &m->ext, &bare, &ext)) {
-		_cleanup_buf_ struct buf key = BUF(ADDR_MAX);
+		_cleanup_buf_ struct buf key = BUF_LOCAL(ADDR_MAX);
 
 		buf_putf(&key, STR_FMT "@" STR_FMT, STR_ARG(bare), STR_ARG(parts.domain));
 		r = ask(t, buf_str(&key), true, ret, why);
@@ -59,7 +59,7 @@ static bool climbs(struct str path)
 static enum lookup find_path(const struct virtual_maps *m, struct str user, struct buf *path,
 	struct why *why)
 {
-	_cleanup_buf_ struct buf value = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf value = BUF_LOCAL(BUF_SMALL);
 	enum lookup r = ask_all(m, &m->mailbox, user, &value, why);
 
 	if (r != LOOKUP_FOUND)
@@ -78,7 +78,7 @@ static enum lookup find_path(const struct virtual_maps *m, struct str user, stru
 static enum lookup find_id(const struct virtual_maps *m, const struct tables *t, const char *what,
 	struct str user, uint64_t min, uint64_t *ret, struct why *why)
 {
-	_cleanup_buf_ struct buf value = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf value = BUF_LOCAL(BUF_SMALL);
 	enum lookup r = ask_all(m, t, user, &value, why);
 
 	if (r == LOOKUP_NONE)
@@ -117,7 +117,7 @@ static enum lookup find_identity(const struct virtual_maps *m, struct str user,
 enum lookup virtual_find(const struct virtual_maps *m, struct str recipient, struct buf *user,
 	struct virtual_target *ret, struct why *why)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL * 2);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL * 2);
 	struct virtual_target target = { 0 };
 	enum lookup r;
 

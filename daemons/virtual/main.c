@@ -122,7 +122,7 @@ static int deliver_to(struct report *r, const struct virtual_target *t, const ch
 static int deliver_one(struct delivery_request *rq, const struct recipient *rcpt, struct arena *a)
 {
 	struct report r = { .rq = rq, .rcpt = rcpt, .relay = STR("virtual"), .stats = rq->stats };
-	_cleanup_buf_ struct buf user = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf user = BUF_LOCAL(BUF_MEDIUM);
 	struct virtual_target t = { 0 };
 	struct why why = { "" };
 	int status;

@@ -112,7 +112,7 @@ static enum result act_defer(struct act *c)
 
 static enum result act_defer_if(struct act *c, bool permit)
 {
-	_cleanup_buf_ struct buf dsn = BUF(100);
+	_cleanup_buf_ struct buf dsn = BUF_LOCAL(100);
 	struct dsn_code d = { .class = 4, .subject = 7, .detail = 1 };
 	size_t n = dsn_code_parse(c->text, &d);
 	struct str text = n > 0 ? str_trim(str_skip(c->text, n)) : c->text;

@@ -34,7 +34,7 @@ static void log_field(struct buf *b, const char *before, struct str value, const
 void access_log(const struct notes *log, const struct access_request *rq, const char *word,
 	struct str text)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	bool several = rq->recipient_count > 1 &&
 		       (strcmp(rq->stage, "DATA") == 0 || strcmp(rq->stage, "END-OF-MESSAGE") == 0);
 
@@ -56,7 +56,7 @@ void access_log(const struct notes *log, const struct access_request *rq, const 
 
 void access_remark(struct eval *ev, const char *word, const char *fmt, ...)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -134,7 +134,7 @@ static enum result send_reject(struct eval *ev, enum reject_kind kind, struct bu
 enum result access_reject(struct eval *ev, enum reject_kind kind, int code, const char *dsn,
 	const char *fmt, ...)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -167,7 +167,7 @@ struct dsn_code access_dsn_fix(struct dsn_code d, const char *class)
 enum result access_reject_dsn(struct eval *ev, enum reject_kind kind, int code, struct dsn_code dsn,
 	const char *class, const char *fmt, ...)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	struct dsn_code fixed = access_dsn_fix(dsn, class);
 	va_list ap;
 
@@ -191,7 +191,7 @@ static void remember(struct access_deferral *d, const struct buf *b)
 enum result access_defer_if(struct eval *ev, bool permit, int code, const char *dsn,
 	const char *fmt, ...)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -207,7 +207,7 @@ enum result access_defer_if(struct eval *ev, bool permit, int code, const char *
 enum result access_tempfail(struct eval *ev, bool now, int code, const char *dsn, const char *fmt,
 	...)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -224,7 +224,7 @@ enum result access_tempfail(struct eval *ev, bool now, int code, const char *dsn
 
 enum result access_reject_stored(struct eval *ev, const struct access_deferral *d)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 
 	buf_puts(&b, d->reply);
 	return send_reject(ev, REJECT_ERROR, &b);
@@ -232,7 +232,7 @@ enum result access_reject_stored(struct eval *ev, const struct access_deferral *
 
 enum result access_config_error(struct eval *ev, const char *fmt, ...)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	va_list ap;
 
 	va_start(ap, fmt);

@@ -89,7 +89,7 @@ static enum lookup find_namaddr(struct eval *ev, const struct tables *t, struct 
 
 enum result r_check_client(struct eval *ev, const struct item *it)
 {
-	_cleanup_buf_ struct buf value = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf value = BUF_LOCAL(BUF_MEDIUM);
 	struct why why;
 	enum lookup r = find_namaddr(ev, it->table, ev->rq->name, &value, &why);
 
@@ -110,7 +110,7 @@ static enum result no_permit(struct eval *ev, const char *restriction, struct st
 
 enum result r_check_reverse_client(struct eval *ev, const struct item *it)
 {
-	_cleanup_buf_ struct buf value = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf value = BUF_LOCAL(BUF_MEDIUM);
 	struct why why;
 	enum lookup r = find_namaddr(ev, it->table, ev->rq->reverse_name, &value, &why);
 
@@ -120,7 +120,7 @@ enum result r_check_reverse_client(struct eval *ev, const struct item *it)
 
 enum result r_check_sasl(struct eval *ev, const struct item *it)
 {
-	_cleanup_buf_ struct buf value = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf value = BUF_LOCAL(BUF_MEDIUM);
 	struct why why;
 
 	if (ev->rq->sasl_username.len == 0)
@@ -133,7 +133,7 @@ enum result r_check_sasl(struct eval *ev, const struct item *it)
 /* local_header_rewrite_clients: any result means yes. */
 enum result r_check_address_map(struct eval *ev, const struct item *it)
 {
-	_cleanup_buf_ struct buf value = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf value = BUF_LOCAL(BUF_MEDIUM);
 	struct why why;
 
 	switch (find_namaddr(ev, it->table, ev->rq->name, &value, &why)) {

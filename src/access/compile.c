@@ -196,7 +196,7 @@ struct compile {
 static void item_error(struct compile *c, struct item *it, const char *fmt, ...) _printf_(3, 4);
 static void item_error(struct compile *c, struct item *it, const char *fmt, ...)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	va_list ap;
 
 	va_start(ap, fmt);

@@ -7,7 +7,7 @@
 
 enum result r_check_helo(struct eval *ev, const struct item *it)
 {
-	_cleanup_buf_ struct buf value = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf value = BUF_LOCAL(BUF_MEDIUM);
 	struct why why;
 
 	if (ev->rq->helo.len == 0)

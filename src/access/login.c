@@ -7,7 +7,7 @@
 /* 1 listed, owned; 2 listed, owned by others; 0 not listed; -1 *res is set. */
 static int owner(struct eval *ev, enum result *res)
 {
-	_cleanup_buf_ struct buf value = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf value = BUF_LOCAL(BUF_MEDIUM);
 	struct str rest, word, login = ev->rq->sasl_username;
 	struct resolve_reply to;
 	struct why why;

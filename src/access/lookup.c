@@ -64,7 +64,7 @@ enum lookup access_find_addr(struct eval *ev, const struct tables *t, struct str
 static enum lookup get_both(const struct tables *t, struct str local, struct str domain,
 	bool partial, struct buf *ret, struct why *why)
 {
-	_cleanup_buf_ struct buf internal = BUF(BUF_SMALL), external = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf internal = BUF_LOCAL(BUF_SMALL), external = BUF_LOCAL(BUF_SMALL);
 	enum lookup r;
 
 	if (buf_addf(&internal, STR_FMT "@" STR_FMT, STR_ARG(local), STR_ARG(domain)) < 0)
@@ -81,7 +81,7 @@ static enum lookup get_both(const struct tables *t, struct str local, struct str
 static enum lookup get_user(const struct tables *t, struct str local, struct buf *ret,
 	struct why *why)
 {
-	_cleanup_buf_ struct buf internal = BUF(BUF_SMALL), external = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf internal = BUF_LOCAL(BUF_SMALL), external = BUF_LOCAL(BUF_SMALL);
 	enum lookup r;
 
 	if (buf_addf(&internal, STR_FMT "@", STR_ARG(local)) < 0)
@@ -89,7 +89,7 @@ static enum lookup get_user(const struct tables *t, struct str local, struct buf
 	/* Quoting needs a domain to know where the local part ends. */
 	if (buf_addf(&external, STR_FMT "@x", STR_ARG(local)) < 0)
 		return LOOKUP_NONE;
-	_cleanup_buf_ struct buf quoted = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf quoted = BUF_LOCAL(BUF_SMALL);
 	if (address_quote(&quoted, buf_str(&external)) < 0)
 		return LOOKUP_NONE;
 	buf_truncate(&quoted, quoted.len - 1);

@@ -11,7 +11,7 @@
 
 enum result r_check_sender(struct eval *ev, const struct item *it)
 {
-	_cleanup_buf_ struct buf value = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf value = BUF_LOCAL(BUF_MEDIUM);
 	const struct access_request *rq = ev->rq;
 	struct resolve_reply to;
 	enum result res;
@@ -33,7 +33,7 @@ enum result r_check_sender(struct eval *ev, const struct item *it)
 
 enum result r_check_recipient(struct eval *ev, const struct item *it)
 {
-	_cleanup_buf_ struct buf value = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf value = BUF_LOCAL(BUF_MEDIUM);
 	const struct access_request *rq = ev->rq;
 	struct resolve_reply to;
 	enum result res;
@@ -55,7 +55,7 @@ enum result r_check_recipient(struct eval *ev, const struct item *it)
 
 enum result r_check_etrn(struct eval *ev, const struct item *it)
 {
-	_cleanup_buf_ struct buf value = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf value = BUF_LOCAL(BUF_MEDIUM);
 	struct why why;
 
 	if (ev->rq->etrn.len == 0)

@@ -16,7 +16,7 @@ struct unlisted {
 /* 1 listed or no opinion; 0 not in this table; -1 *res is set. */
 static int in_maps(struct unlisted *u, const struct tables *t, enum result *res)
 {
-	_cleanup_buf_ struct buf value = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf value = BUF_LOCAL(BUF_MEDIUM);
 	struct why why;
 
 	switch (address_lookup(u->ev->a->s.router, t, u->to.recipient, AL_LOCAL_PART | AL_DOMAIN,

@@ -12,13 +12,20 @@
 /* The first allocation; most texts fit. */
 #define FIRST_CAP 256
 
+static void forget(struct buf *b)
+{
+	b->ptr = NULL;
+	b->len = b->cap = 0;
+	b->local = false;
+}
+
 void buf_done(struct buf *b)
 {
 	if (b == NULL)
 		return;
-	free(b->ptr);
-	b->ptr = NULL;
-	b->len = b->cap = 0;
+	if (!b->local)
+		free(b->ptr);
+	forget(b);
 }
 
 void buf_clear(struct buf *b)
@@ -43,6 +50,18 @@ void buf_consume(struct buf *b, size_t n)
 	buf_truncate(b, b->len - n);
 }
 
+static void grow(struct buf *b, size_t cap)
+{
+	char *p = mem_resize(b->local ? NULL : b->ptr, cap, 1);
+
+	if (b->local)
+		memcpy(p, b->ptr, b->len);
+	p[b->len] = '\0';
+	b->ptr = p;
+	b->cap = cap;
+	b->local = false;
+}
+
 int buf_reserve(struct buf *b, size_t n)
 {
 	size_t need;
@@ -60,9 +79,7 @@ int buf_reserve(struct buf *b, size_t n)
 	}
 	if (b->limit < SIZE_MAX && cap > b->limit + 1)
 		cap = b->limit + 1;
-	b->ptr = mem_resize(b->ptr, cap, 1);
-	b->cap = cap;
-	b->ptr[b->len] = '\0';
+	grow(b, cap);
 	return 0;
 }
 
@@ -154,9 +171,12 @@ void buf_putf(struct buf *b, const char *fmt, ...)
 
 char *buf_take(struct buf *b)
 {
-	char *p = b->ptr == NULL ? mem_alloc(1) : b->ptr;
+	char *p = b->ptr;
 
-	b->ptr = NULL;
-	b->len = b->cap = 0;
+	if (p == NULL || b->local) {
+		p = mem_alloc(b->len + 1);
+		memcpy(p, buf_cstr(b), b->len);
+	}
+	forget(b);
 	return p;
 }

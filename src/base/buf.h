@@ -3,7 +3,8 @@
  * base/buf.h — a growing byte buffer with a limit given at creation.
  *
  * Invariants: ptr is NULL or NUL-terminated at ptr[len]; len never exceeds limit. An append that
- * would exceed the limit changes nothing and returns -EMSGSIZE.
+ * would exceed the limit changes nothing and returns -EMSGSIZE. `local` says that ptr is room on the
+ * stack, which nobody frees.
  */
 #pragma once
 
@@ -16,6 +17,7 @@ struct buf {
 	size_t len;
 	size_t cap;
 	size_t limit;
+	bool local;
 };
 
 /** A limit for text that our own code composes from bounded parts. */
@@ -25,6 +27,18 @@ struct buf {
 
 /** An empty buffer that will hold at most `limit` bytes. */
 #define BUF(lim) ((struct buf){ .ptr = NULL, .len = 0, .cap = 0, .limit = (lim) })
+
+/** Bytes that a BUF_LOCAL holds without an allocation, the NUL included. */
+#define BUF_LOCAL_ROOM ((size_t)256)
+/**
+ * As BUF, for a buffer that ends with the block it is declared in: most texts fit in its room on the
+ * stack. It must not be copied or swapped to where it lives longer; buf_take() may be used.
+ */
+#define BUF_LOCAL(lim)                                                      \
+	((struct buf){ .ptr = (char[BUF_LOCAL_ROOM]){ 0 },                  \
+		.cap = (lim) < BUF_LOCAL_ROOM ? (lim) + 1 : BUF_LOCAL_ROOM, \
+		.limit = (lim),                                             \
+		.local = true })
 
 /** Free the content. The buffer may be used again with the same limit. */
 void buf_done(struct buf *b);
@@ -82,11 +96,12 @@ static inline const char *buf_cstr(const struct buf *b)
 /** Take the content as a heap string (never NULL); the buffer is empty afterwards. */
 _alloc_ char *buf_take(struct buf *b);
 
-/** Exchange two buffers, limits included. */
+/** Exchange two buffers, limits included; neither may be a BUF_LOCAL. */
 static inline void buf_swap(struct buf *a, struct buf *b)
 {
 	struct buf t = *a;
 
+	check(!a->local && !b->local);
 	*a = *b;
 	*b = t;
 }

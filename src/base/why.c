@@ -59,7 +59,7 @@ int why_errno(struct why *why, int err, const char *fmt, ...)
 
 void note(const struct notes *n, enum note_level level, const char *fmt, ...)
 {
-	_cleanup_buf_ struct buf text = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(BUF_SMALL);
 	va_list ap;
 	int r;
 

@@ -22,7 +22,7 @@ static int compute_hostname(const struct conf *c, int depth, struct buf *ret, st
 {
 	char host[256] = "";
 	const char *domain = conf_setting(c, "mydomain");
-	_cleanup_buf_ struct buf text = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(BUF_SMALL);
 	int r;
 
 	if (gethostname(host, sizeof host - 1) < 0 || host[0] == '\0')
@@ -40,7 +40,7 @@ static int compute_hostname(const struct conf *c, int depth, struct buf *ret, st
 
 static int compute_domain(const struct conf *c, int depth, struct buf *ret, struct why *why)
 {
-	_cleanup_buf_ struct buf host = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf host = BUF_LOCAL(BUF_SMALL);
 	ptrdiff_t dot;
 	int r = conf_expand_at(c, STR("$myhostname"), depth, &host, why);
 
@@ -98,7 +98,7 @@ static int class_bits(unsigned char first)
 /** Append one network unless it is there. */
 static void add_network(struct networks *nets, const struct own *own)
 {
-	_cleanup_buf_ struct buf text = BUF(256);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(256);
 	unsigned char net[16] = { 0 };
 	size_t len = length_of(own->family);
 	char name[INET6_ADDRSTRLEN] = "";
@@ -199,7 +199,7 @@ static int add_host(struct networks *nets, const struct ifaddrs *all, struct str
 static int words_of(const struct conf *c, struct str text, int depth, struct strv *ret,
 	struct why *why)
 {
-	_cleanup_buf_ struct buf list = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf list = BUF_LOCAL(BUF_SMALL);
 	int r = conf_expand_at(c, text, depth, &list, why);
 
 	if (r == 0)
@@ -209,7 +209,7 @@ static int words_of(const struct conf *c, struct str text, int depth, struct str
 
 static int style_of(const struct conf *c, int depth, enum style *ret, struct why *why)
 {
-	_cleanup_buf_ struct buf text = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(BUF_SMALL);
 	int r = conf_expand_at(c, STR("$mynetworks_style"), depth, &text, why);
 
 	if (r < 0)

@@ -71,7 +71,7 @@ static void put(struct conf *c, struct str name, struct str value, int line)
 
 static int parse(struct conf *c, struct str text, const struct notes *n, struct why *why)
 {
-	_cleanup_buf_ struct buf line = BUF(FILE_MAX);
+	_cleanup_buf_ struct buf line = BUF_LOCAL(FILE_MAX);
 	struct conf_lines lines = { text, 0 };
 	const struct conf_set *old;
 	const char *wrong;
@@ -106,7 +106,7 @@ static int parse(struct conf *c, struct str text, const struct notes *n, struct 
 int conf_load(const char *dir, const struct notes *n, struct conf **ret, struct why *why)
 {
 	_cleanup_(conf_freep) struct conf *c = conf_new(dir);
-	_cleanup_buf_ struct buf text = BUF(FILE_MAX);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(FILE_MAX);
 	_cleanup_close_ int fd = open(c->file, O_RDONLY | O_CLOEXEC);
 	int r;
 
@@ -195,7 +195,7 @@ int conf_text(const struct conf *c, struct str name, int depth, struct buf *tmp,
 
 int conf_unexpanded(const struct conf *c, struct str name, struct buf *ret, struct why *why)
 {
-	_cleanup_buf_ struct buf tmp = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf tmp = BUF_LOCAL(BUF_MEDIUM);
 	struct str text = STR_EMPTY;
 	int r = conf_text(c, name, 0, &tmp, &text, why);
 
@@ -206,7 +206,7 @@ int conf_unexpanded(const struct conf *c, struct str name, struct buf *ret, stru
 
 bool conf_compat_at_least(const struct conf *c, const char *level)
 {
-	_cleanup_buf_ struct buf text = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(BUF_SMALL);
 	uint64_t have = 0, want = 0;
 
 	check(conf_level_parse(str_of(level), &want) == 0);
@@ -218,7 +218,7 @@ bool conf_compat_at_least(const struct conf *c, const char *level)
 
 int conf_compat_check(const struct conf *c, struct why *why)
 {
-	_cleanup_buf_ struct buf text = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(BUF_SMALL);
 	uint64_t level = 0;
 	int r = conf_expand(c, "compatibility_level", &text, why);
 

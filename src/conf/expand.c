@@ -67,7 +67,7 @@ static bool balanced(struct cursor *c, char open, char close, struct str *ret)
 /** Append the value of a name: 0 or -EINVAL. */
 static int expand_name(struct expansion *x, struct str name, struct buf *out)
 {
-	_cleanup_buf_ struct buf tmp = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf tmp = BUF_LOCAL(BUF_MEDIUM);
 	struct str text = STR_EMPTY;
 	int r;
 
@@ -169,8 +169,8 @@ static int compare(struct expansion *x, struct str a, struct str b, bool as_leve
 /** {a} OP {b}: 1 true, 0 false, -EINVAL. */
 static int condition(struct expansion *x, struct str all, struct cursor *c)
 {
-	_cleanup_buf_ struct buf a = BUF(BUF_MEDIUM);
-	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf a = BUF_LOCAL(BUF_MEDIUM);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_MEDIUM);
 	struct str left, right;
 	enum relation rel = REL_EQ;
 	bool as_level = false;
@@ -243,7 +243,7 @@ static int branches(struct expansion *x, struct str all, struct cursor *c, struc
 /** name{text}: a function of the expanded text. */
 static int function(struct expansion *x, struct str name, struct str arg, struct buf *out)
 {
-	_cleanup_buf_ struct buf text = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(BUF_SMALL);
 	char *ascii = NULL;
 	int r;
 
@@ -266,7 +266,7 @@ static int function(struct expansion *x, struct str name, struct str arg, struct
 /** True in a condition: the text of a name is not empty, before expansion (as documented tools do). */
 static int is_set(struct expansion *x, struct str name)
 {
-	_cleanup_buf_ struct buf tmp = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf tmp = BUF_LOCAL(BUF_MEDIUM);
 	struct str text = STR_EMPTY;
 	int r = conf_text(x->conf, name, x->depth, &tmp, &text, x->why);
 

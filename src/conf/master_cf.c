@@ -239,7 +239,7 @@ static void add_entry(struct master_cf *m, struct master_entry *e, const struct 
 static int parse(const char *path, struct str text, bool chroot_default, const struct notes *n,
 	struct master_cf *m, struct why *why)
 {
-	_cleanup_buf_ struct buf line = BUF(FILE_MAX);
+	_cleanup_buf_ struct buf line = BUF_LOCAL(FILE_MAX);
 	struct conf_lines lines = { text, 0 };
 	struct why inner = { "" };
 	int at = 0;
@@ -264,7 +264,7 @@ static int parse(const char *path, struct str text, bool chroot_default, const s
 int master_cf_load(const char *path, bool chroot_default, const struct notes *n,
 	struct master_cf *ret, struct why *why)
 {
-	_cleanup_buf_ struct buf text = BUF(FILE_MAX);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(FILE_MAX);
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct master_cf m = { 0 };
 	int r;

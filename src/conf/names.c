@@ -44,7 +44,7 @@ void conf_names_in_text(struct map *names, struct str text)
 /** Words of a list parameter become names (restriction classes). */
 static void add_words(const struct conf *c, const char *param, struct map *names)
 {
-	_cleanup_buf_ struct buf text = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(BUF_MEDIUM);
 	struct str rest, word;
 
 	if (conf_expand(c, param, &text, NULL) < 0)
@@ -122,7 +122,7 @@ static bool is_table_source(struct str name, const struct map *used)
 	for (ptrdiff_t i = str_rchr(name, '_'); i > 0;
 		i = str_rchr(str_head(name, (size_t)i), '_')) {
 		for (size_t t = 0; t < ARRAY_LEN(source_types); t++) {
-			_cleanup_buf_ struct buf key = BUF(BUF_SMALL);
+			_cleanup_buf_ struct buf key = BUF_LOCAL(BUF_SMALL);
 
 			buf_putf(&key, "%s%.*s", source_types[t], (int)i, name.ptr);
 			if (map_has(used, buf_str(&key)))

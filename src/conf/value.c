@@ -58,8 +58,8 @@ static int64_t upper(const struct conf_param *p)
 int conf_str(const struct conf *c, const char *name, char **ret, struct why *why)
 {
 	const struct conf_param *p = conf_param_find(str_of(name));
-	_cleanup_buf_ struct buf text = BUF(BUF_MEDIUM);
-	_cleanup_buf_ struct buf tmp = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(BUF_MEDIUM);
+	_cleanup_buf_ struct buf tmp = BUF_LOCAL(BUF_MEDIUM);
 	struct str raw = STR_EMPTY;
 	int r;
 
@@ -89,7 +89,7 @@ int conf_str(const struct conf *c, const char *name, char **ret, struct why *why
 int conf_int(const struct conf *c, const char *name, int64_t *ret, struct why *why)
 {
 	const struct conf_param *p = entry_of(name);
-	_cleanup_buf_ struct buf text = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(BUF_SMALL);
 	int64_t v = 0;
 	int r = expanded(c, name, &text, why);
 
@@ -112,7 +112,7 @@ int conf_int(const struct conf *c, const char *name, int64_t *ret, struct why *w
 
 int conf_bool(const struct conf *c, const char *name, bool *ret, struct why *why)
 {
-	_cleanup_buf_ struct buf text = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(BUF_SMALL);
 	int r = expanded(c, name, &text, why);
 	struct str s;
 
@@ -161,7 +161,7 @@ int conf_time_parse(struct str text, char unit, usec_t *ret)
 int conf_time(const struct conf *c, const char *name, usec_t *ret, struct why *why)
 {
 	const struct conf_param *p = entry_of(name);
-	_cleanup_buf_ struct buf text = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(BUF_SMALL);
 	usec_t v = 0;
 	int r = expanded(c, name, &text, why);
 

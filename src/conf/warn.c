@@ -56,7 +56,7 @@ static void remark(const struct context *x, const char *where, struct str name, 
 /** The -o settings of one service. */
 static void remark_service(const struct context *x, const char *file, const struct master_entry *e)
 {
-	_cleanup_buf_ struct buf where = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf where = BUF_LOCAL(BUF_SMALL);
 	struct str name, value;
 
 	buf_putf(&where, "%s: %s/%s", file, e->name, master_type_name(e->type));
@@ -69,7 +69,7 @@ static void remark_service(const struct context *x, const char *file, const stru
 
 void conf_warn_unheeded(const struct conf *c, const struct notes *n)
 {
-	_cleanup_buf_ struct buf path = BUF(strlen(c->dir) + sizeof("/master.cf"));
+	_cleanup_buf_ struct buf path = BUF_LOCAL(strlen(c->dir) + sizeof("/master.cf"));
 	struct master_cf services = { 0 };
 	struct context x = { .conf = c, .notes = n, .services = &services };
 	const char *name, *value;

@@ -18,7 +18,7 @@
 
 int request_greet(struct stream *s)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	int e = attr_put_greeting(&b, ATTR_NUL, PROTOCOL);
 
 	if (e == 0)
@@ -195,7 +195,7 @@ int request_read(struct stream *s, const struct queue_settings *qs, struct arena
 
 int request_answer(struct stream *s, struct delivery_request *r, int status, bool again)
 {
-	_cleanup_buf_ struct buf b = BUF(ANSWER_LIMIT);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(ANSWER_LIMIT);
 	int e = group_put_dsn(&b, &r->hop_status);
 
 	queue_message_close(r->msg);

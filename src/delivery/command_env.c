@@ -14,7 +14,7 @@
 /* Replace or append. */
 static void set(struct strv *v, struct str name, struct str value)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_MEDIUM);
 
 	buf_putf(&b, STR_FMT "=", STR_ARG(name));
 	for (size_t i = 0; i < v->n; i++) {
@@ -68,7 +68,7 @@ int command_environment(struct str list, struct strv *ret, struct why *why)
 
 static bool find_user(const char *name, struct command_identity *ret)
 {
-	_cleanup_buf_ struct buf room = BUF(ENTRY_MAX);
+	_cleanup_buf_ struct buf room = BUF_LOCAL(ENTRY_MAX);
 	struct passwd pw, *found = NULL;
 	int e = ERANGE;
 
@@ -83,7 +83,7 @@ static bool find_user(const char *name, struct command_identity *ret)
 
 static bool find_group(const char *name, gid_t *ret)
 {
-	_cleanup_buf_ struct buf room = BUF(ENTRY_MAX);
+	_cleanup_buf_ struct buf room = BUF_LOCAL(ENTRY_MAX);
 	struct group gr, *found = NULL;
 	int e = ERANGE;
 

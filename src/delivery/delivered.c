@@ -22,8 +22,8 @@ static int fold(struct buf *b, struct str s, bool utf8)
 
 static bool is_same(struct str value, struct str folded, bool utf8)
 {
-	_cleanup_buf_ struct buf plain = BUF(ADDR_MAX);
-	_cleanup_buf_ struct buf key = BUF(ADDR_MAX);
+	_cleanup_buf_ struct buf plain = BUF_LOCAL(ADDR_MAX);
+	_cleanup_buf_ struct buf key = BUF_LOCAL(ADDR_MAX);
 
 	if (address_unquote(&plain, str_trim(value)) < 0 || fold(&key, buf_str(&plain), utf8) < 0)
 		return false;
@@ -70,7 +70,7 @@ static int search(struct queue_reader *r, struct str folded, bool utf8, struct w
 int delivered_before(const struct delivery_request *rq, struct str address, bool utf8,
 	struct why *why)
 {
-	_cleanup_buf_ struct buf folded = BUF(ADDR_MAX);
+	_cleanup_buf_ struct buf folded = BUF_LOCAL(ADDR_MAX);
 	struct queue_reader r;
 	int e = fold(&folded, address, utf8);
 

@@ -63,7 +63,7 @@ static bool is_stale(const struct stat *st, const struct mailbox_lock_settings *
  */
 static int remove_stale(const char *lock, const struct mailbox_lock_settings *s)
 {
-	_cleanup_buf_ struct buf aside = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf aside = BUF_LOCAL(BUF_SMALL);
 	struct stat before, taken;
 	int r;
 
@@ -96,7 +96,7 @@ static int try_dotlock(const char *lock)
 
 int mailbox_dotlock(const char *path, const struct mailbox_lock_settings *s, struct why *why)
 {
-	_cleanup_buf_ struct buf lock = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf lock = BUF_LOCAL(BUF_SMALL);
 	int r = buf_addf(&lock, "%s.lock", path);
 
 	for (int i = 1; r == 0; i++) {
@@ -116,7 +116,7 @@ int mailbox_dotlock(const char *path, const struct mailbox_lock_settings *s, str
 
 void mailbox_dotunlock(const char *path)
 {
-	_cleanup_buf_ struct buf lock = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf lock = BUF_LOCAL(BUF_SMALL);
 
 	if (buf_addf(&lock, "%s.lock", path) == 0)
 		(void)unlink(buf_cstr(&lock));

@@ -59,7 +59,7 @@ static int put_line(struct copier *w, struct str s)
 /* "Name: <address>" or "Name: address", the address in the form of header fields. */
 static int put_address(struct copier *w, const char *before, struct str internal, const char *after)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_MEDIUM);
 	int r = buf_adds(&b, before);
 
 	if (r == 0)
@@ -77,7 +77,7 @@ static struct str sender_of(const struct copier *w)
 static int put_from(struct copier *w)
 {
 	struct str sender = sender_of(w);
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 
 	buf_puts(&b, "  ");
 	clock_ctime(&b, time(NULL));

@@ -45,7 +45,7 @@ static void put_host(struct buf *b, const char *host)
 /* Make a directory and those above it, each with its entry on disk. */
 static int make_dirs(const char *dir)
 {
-	_cleanup_buf_ struct buf part = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf part = BUF_LOCAL(BUF_SMALL);
 	struct str all = str_of(dir);
 
 	for (size_t i = 1; i <= all.len; i++) {
@@ -82,7 +82,7 @@ static int make_maildir(const struct maildir *m)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(subs); i++) {
-		_cleanup_buf_ struct buf dir = BUF(BUF_SMALL);
+		_cleanup_buf_ struct buf dir = BUF_LOCAL(BUF_SMALL);
 
 		buf_putf(&dir, "%s/%s", m->base, subs[i]);
 		r = make_dirs(buf_cstr(&dir));
@@ -92,7 +92,7 @@ static int make_maildir(const struct maildir *m)
 
 static int create_unnamed(const struct maildir *m)
 {
-	_cleanup_buf_ struct buf dir = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf dir = BUF_LOCAL(BUF_SMALL);
 	int fd;
 
 	buf_putf(&dir, "%s/tmp", m->base);
@@ -136,7 +136,7 @@ static int write_file(int fd, const struct mailbox_settings *s, struct mail_copy
 
 static int link_unnamed(const struct maildir *m, int fd)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 
 	buf_putf(&path, "/proc/self/fd/%d", fd);
 	return linkat(AT_FDCWD, buf_cstr(&path), AT_FDCWD, buf_cstr(&m->final), AT_SYMLINK_FOLLOW) <
@@ -165,7 +165,7 @@ static int move(const struct maildir *m, int fd)
 
 static int publish(struct maildir *m, int fd, struct why *why)
 {
-	_cleanup_buf_ struct buf dir = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf dir = BUF_LOCAL(BUF_SMALL);
 	struct stat st;
 	int r;
 

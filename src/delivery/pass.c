@@ -24,7 +24,7 @@ struct passing {
 static int ask(struct passing *p, struct delivery_request *sub, enum request_form form,
 	struct why *why)
 {
-	_cleanup_buf_ struct buf msg = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf msg = BUF_LOCAL(BUF_MEDIUM);
 	const struct ipc_client_settings cs = {
 		.path = p->path,
 		.protocol = "delivery_request_protocol",
@@ -86,7 +86,7 @@ int request_pass(const struct delivery_request *r, const struct recipient *rcpt,
 	ptrdiff_t colon = str_chr(transport, ':');
 	struct str name = colon < 0 ? transport : str_head(transport, (size_t)colon);
 	struct str hop = colon < 0 ? STR_EMPTY : str_skip(transport, (size_t)colon + 1);
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 	_cleanup_arena_ struct arena *a = arena_new(ANSWER_LIMIT * 16);
 	struct passing p = { .timeout = timeout, .arena = a };
 	int e;

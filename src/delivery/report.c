@@ -105,7 +105,7 @@ static int ask(struct ipc_client *cl, const struct buf *request, struct why *why
 
 static void log_line(const struct report_conf *c, const struct report *r, const char *status)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_MEDIUM);
 
 	report_format(c, &b, r, status);
 	note(c->s.log, NOTE_INFO, STR_FMT ": %s", STR_ARG(r->rq->queue_id), buf_cstr(&b));
@@ -121,8 +121,8 @@ static void warn(const struct report_conf *c, const struct report *r, const char
 static int append(const struct report_conf *c, struct ipc_client *cl, const char *what,
 	const struct report *r, const char *action)
 {
-	_cleanup_buf_ struct buf b = BUF(TEXT_LIMIT);
-	_cleanup_buf_ struct buf via = BUF(TEXT_LIMIT);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(TEXT_LIMIT);
+	_cleanup_buf_ struct buf via = BUF_LOCAL(TEXT_LIMIT);
 	struct dsn d = r->dsn;
 	struct why why = { 0 };
 	int e = 0;
@@ -168,7 +168,7 @@ void report_mark(const struct report_conf *c, const struct report *r)
 /* A probe for the verify service: the log line tells whether the result was stored. */
 static int verify_update(const struct report_conf *c, const struct report *r, enum verify_status st)
 {
-	_cleanup_buf_ struct buf b = BUF(TEXT_LIMIT);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(TEXT_LIMIT);
 	struct str addr = r->rcpt->orig_addr.len > 0 ? r->rcpt->orig_addr : r->rcpt->address;
 	struct why why = { 0 };
 	bool store = st == VERIFY_OK || c->s.verify_negative_cache;
@@ -227,7 +227,7 @@ static bool is_probe(const struct report *r)
 /* Remember that mail waits for a domain, for whom fast flush is configured. */
 static void flush_add(const struct report_conf *c, const struct report *r)
 {
-	_cleanup_buf_ struct buf b = BUF(TEXT_LIMIT);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(TEXT_LIMIT);
 	_cleanup_arena_ struct arena *a = arena_new(REPLY_LIMIT * 8);
 	struct str domain = address_split(r->rcpt->address).domain;
 	struct why why = { 0 };
@@ -297,7 +297,7 @@ static struct str with_class(struct str status, char class, struct buf *b)
 
 static int failed(const struct report_conf *c, struct report *r)
 {
-	_cleanup_buf_ struct buf status = BUF(TEXT_LIMIT);
+	_cleanup_buf_ struct buf status = BUF_LOCAL(TEXT_LIMIT);
 
 	if (r->dsn.status.ptr[0] != '5' || c->s.soft_bounce) {
 		const char *word = r->dsn.status.ptr[0] == '5' ? "SOFTBOUNCE" : "deferred";
@@ -324,7 +324,7 @@ static void set_class(const struct report_conf *c, struct report *r, const char 
 
 int report_bounce(const struct report_conf *c, const struct report *r)
 {
-	_cleanup_buf_ struct buf text = BUF(TEXT_LIMIT);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(TEXT_LIMIT);
 	struct report f = *r;
 
 	set_class(c, &f, "bounce_append", STR("5.0.0"));
@@ -336,7 +336,7 @@ int report_bounce(const struct report_conf *c, const struct report *r)
 
 int report_defer(const struct report_conf *c, const struct report *r)
 {
-	_cleanup_buf_ struct buf text = BUF(TEXT_LIMIT);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(TEXT_LIMIT);
 	struct report f = *r;
 
 	set_class(c, &f, "defer_append", STR("4.0.0"));
@@ -359,7 +359,7 @@ static bool wants_trace(const struct report *r)
 
 int report_sent(const struct report_conf *c, const struct report *r)
 {
-	_cleanup_buf_ struct buf text = BUF(TEXT_LIMIT);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(TEXT_LIMIT);
 	struct report f = *r;
 
 	set_class(c, &f, "sent", STR("2.0.0"));

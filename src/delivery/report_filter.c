@@ -15,7 +15,7 @@ static bool is_success(struct str status)
 
 void report_filter(const struct report_conf *c, struct dsn *d, struct buf *text)
 {
-	_cleanup_buf_ struct buf key = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf key = BUF_LOCAL(BUF_MEDIUM);
 	struct dsn_code code;
 	struct why why = { 0 };
 	struct str value;

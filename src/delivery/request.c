@@ -79,7 +79,7 @@ static int put_origin(struct buf *b, const struct delivery_request *r)
 
 static int put_place(struct buf *b, const struct delivery_request *r)
 {
-	_cleanup_buf_ struct buf place = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf place = BUF_LOCAL(BUF_SMALL);
 
 	if (!r->young)
 		return 0;

@@ -244,7 +244,7 @@ void templates_parse(struct templates *ts, struct str text, const char *file,
 int templates_load(struct templates *ts, const char *path, const struct notes *notes,
 	struct why *why)
 {
-	_cleanup_buf_ struct buf text = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(BUF_MEDIUM);
 	int r = fd_read_file(path, &text);
 
 	if (r < 0)

@@ -51,7 +51,7 @@ static void send_line(struct intake *it, struct buf *b)
 void checks_log(struct intake *it, const char *word, const char *kind, struct str content,
 	struct str text)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 
 	put_subject(it, &b, word, kind, str_head(content, LOG_CONTENT_MAX));
 	if (it->attr.log_proto.len > 0)
@@ -67,8 +67,8 @@ void checks_log(struct intake *it, const char *word, const char *kind, struct st
 
 void checks_log_mime(struct intake *it, const char *words, struct str content)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
-	_cleanup_buf_ struct buf kind = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
+	_cleanup_buf_ struct buf kind = BUF_LOCAL(BUF_SMALL);
 
 	buf_putf(&kind, "mime-error %s:", words);
 	put_subject(it, &b, "reject", buf_cstr(&kind), str_head(content, LOG_MIME_MAX));
@@ -83,7 +83,7 @@ static void log_action(struct check *c, const char *word, struct str text)
 static void warn(struct check *c, const char *fmt, struct str text)
 {
 	struct str shown = str_head(text, LOG_CONTENT_MAX);
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	const char *at = strchr(fmt, '@');
 
 	buf_put(&b, str_from(fmt, at == NULL ? strlen(fmt) : (size_t)(at - fmt)));
@@ -320,7 +320,7 @@ static enum check_result run_action(struct check *c)
 enum check_result checks_apply(struct intake *it, const char *kind, const struct tables *tables,
 	struct str text, struct str *ret_text, void (*prepend)(struct intake *it, struct str text))
 {
-	_cleanup_buf_ struct buf value = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf value = BUF_LOCAL(BUF_MEDIUM);
 	struct check c = { it, kind, tables->title, text, STR_EMPTY, ret_text, prepend };
 	struct why why = { "" };
 

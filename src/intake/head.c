@@ -25,7 +25,7 @@ static bool rewrites_headers(const struct intake *it)
 /* Rewrite and map one address of a header: true when it changed. */
 static bool rewrite_address(struct intake *it, struct tok *addr, enum addr_class cls)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_MEDIUM);
 	struct str external = address_of_tok_external(addr, it->scratch);
 	struct str internal;
 	bool changed = false;
@@ -49,7 +49,7 @@ static bool rewrite_address(struct intake *it, struct tok *addr, enum addr_class
 /* A header of addresses; only a change makes it look different. */
 static void put_addresses(struct intake *it, const struct header_def *def, struct str text)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_MEDIUM);
 	struct str body = STR_EMPTY;
 	size_t name = header_name(text, &body);
 	struct tok_tree tree;
@@ -146,7 +146,7 @@ static void put_field(struct intake *it, const char *name, struct str value)
 
 static void add_message_id(struct intake *it)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	struct timeval created = writer_created(it->w);
 
 	header_message_id(&b, str_of(intake_id(it)), it->s->queue->long_ids, created.tv_sec,
@@ -157,7 +157,7 @@ static void add_message_id(struct intake *it)
 
 static void add_date(struct intake *it)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 
 	clock_rfc5322(&b, it->arrival.tv_sec);
 	put_field(it, "Date", buf_str(&b));
@@ -165,8 +165,8 @@ static void add_date(struct intake *it)
 
 static void add_from(struct intake *it)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
-	_cleanup_buf_ struct buf addr = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_MEDIUM);
+	_cleanup_buf_ struct buf addr = BUF_LOCAL(BUF_MEDIUM);
 	bool standard = strcmp(it->s->header_from_format, "standard") == 0;
 
 	if (it->sender.len == 0) {

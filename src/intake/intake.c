@@ -97,7 +97,7 @@ void intake_fail(struct intake *it, unsigned status, struct str reason)
 static void log_line(struct intake *it, enum note_level level, const char *prefix, const char *fmt,
 	va_list ap)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 
 	if (buf_addv(&b, fmt, ap) < 0)
 		buf_puts(&b, "(text too long to log)");
@@ -142,7 +142,7 @@ void intake_show_address(const struct intake *it, struct buf *b, struct str inte
 void intake_lookup_failed(struct intake *it, const char *title, struct str internal,
 	const struct why *why)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 
 	intake_show_address(it, &b, internal);
 	note(it->s->log, NOTE_WARN, "%s", why->text);

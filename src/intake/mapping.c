@@ -40,7 +40,7 @@ int mapping_classes(const char *title, const char *text, unsigned *ret, struct w
 
 struct str mapping_rewrite(struct intake *it, struct str internal, struct arena *a)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_MEDIUM);
 	ptrdiff_t colon = str_chr(internal, ':');
 
 	/* A source route: "@a,@b:user@c". */

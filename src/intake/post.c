@@ -106,7 +106,7 @@ int post_record(struct post *p, int type, struct str data)
 
 int post_recordf(struct post *p, int type, const char *fmt, ...)
 {
-	_cleanup_buf_ struct buf text = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(BUF_MEDIUM);
 	va_list ap;
 	int r;
 
@@ -127,7 +127,7 @@ int post_line(struct post *p, struct str line)
 
 int post_linef(struct post *p, const char *fmt, ...)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	va_list ap;
 	int r;
 
@@ -139,7 +139,7 @@ int post_linef(struct post *p, const char *fmt, ...)
 
 int post_received(struct post *p, const char *myhostname, const char *mail_name)
 {
-	_cleanup_buf_ struct buf text = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(BUF_SMALL);
 	struct str line;
 	struct str rest;
 	int r = 0;

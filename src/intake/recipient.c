@@ -19,7 +19,7 @@ struct origin {
 /* True when this combination was not seen before; beyond the limit nothing is remembered. */
 static bool is_new(struct intake *it, const struct origin *o, struct str rcpt)
 {
-	_cleanup_buf_ struct buf key = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf key = BUF_LOCAL(BUF_MEDIUM);
 	int64_t limit = it->s->duplicate_filter_limit;
 	int r;
 
@@ -71,7 +71,7 @@ static void write_expanded(struct intake *it, const struct origin *o, struct str
 /* recipient_bcc_maps and sender_bcc_maps: one address. */
 static void bcc_lookup(struct intake *it, const struct tables *t, struct str key)
 {
-	_cleanup_buf_ struct buf value = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf value = BUF_LOCAL(BUF_MEDIUM);
 	struct why why = { "" };
 
 	if ((it->flags & INTAKE_BCC_OK) == 0 || t->n == 0 || key.len == 0)

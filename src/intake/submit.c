@@ -97,7 +97,7 @@ int submit_open(const struct submit_conf *c, const struct submit_user *u, bool o
 	struct submit **ret, struct why *why)
 {
 	struct submit *s = mem_new(struct submit);
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	struct timeval now;
 	int r;
 

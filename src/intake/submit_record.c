@@ -40,7 +40,7 @@ static bool attr_ok(struct str name, struct str value)
 
 static void ignored(const struct submit *s, const char *what, struct str data)
 {
-	_cleanup_buf_ struct buf shown = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf shown = BUF_LOCAL(BUF_SMALL);
 
 	text_printable(&shown, str_head(data, SHOWN), false);
 	note(s->c->s.log, NOTE_WARN, "uid=%ld: ignoring %s record: %s", (long)s->user.uid, what,
@@ -49,7 +49,7 @@ static void ignored(const struct submit *s, const char *what, struct str data)
 
 static void attribute(struct submit *s, struct str data)
 {
-	_cleanup_buf_ struct buf b = BUF(data.len + 2);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(data.len + 2);
 	struct str name;
 	struct str value;
 
@@ -67,7 +67,7 @@ static void attribute(struct submit *s, struct str data)
 /* Line ends and NUL have no place but in text. */
 static int check_bytes(const struct submit *s, int type, struct str data, struct why *why)
 {
-	_cleanup_buf_ struct buf shown = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf shown = BUF_LOCAL(BUF_SMALL);
 
 	if (type == REC_NORM || type == REC_CONT)
 		return 0;

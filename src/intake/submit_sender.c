@@ -35,7 +35,7 @@ static bool pattern_matches(struct str pattern, struct str sender)
 
 static bool any_matches(struct str patterns, struct str delimiters, struct str sender)
 {
-	_cleanup_buf_ struct buf b = BUF(sender.len + 1);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(sender.len + 1);
 	struct str plain = strip_extension(sender, delimiters, &b);
 	struct str word;
 
@@ -48,8 +48,8 @@ static bool any_matches(struct str patterns, struct str delimiters, struct str s
 unsigned submit_check_sender(struct submit *s, struct str sender)
 {
 	const struct submit_settings *set = &s->c->s;
-	_cleanup_buf_ struct buf patterns = BUF(BUF_MEDIUM);
-	_cleanup_buf_ struct buf login = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf patterns = BUF_LOCAL(BUF_MEDIUM);
+	_cleanup_buf_ struct buf login = BUF_LOCAL(BUF_SMALL);
 	struct str shown = sender.len > 0
 				   ? sender
 				   : str_of(set->empty_address_local_login_sender_maps_lookup_key);

@@ -130,7 +130,7 @@ void writer_put(struct writer *w, int type, struct str data)
 
 static int put_size(struct writer *w, const struct rec_size *size)
 {
-	_cleanup_buf_ struct buf head = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf head = BUF_LOCAL(BUF_SMALL);
 
 	rec_put_size(&head, size);
 	if (w->written > 0)

@@ -463,7 +463,7 @@ int stream_write(struct stream *s, struct str data)
 
 int stream_printf(struct stream *s, const char *fmt, ...)
 {
-	_cleanup_buf_ struct buf text = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(BUF_MEDIUM);
 	va_list ap;
 	int r;
 

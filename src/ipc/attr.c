@@ -79,7 +79,7 @@ int attr_put_long(struct buf *b, enum attr_enc enc, const char *name, int64_t va
 
 int attr_put_data(struct buf *b, enum attr_enc enc, const char *name, struct str value)
 {
-	_cleanup_buf_ struct buf text = BUF(b->limit);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(b->limit);
 	int r;
 
 	if (enc == ATTR_BASE64)
@@ -201,7 +201,7 @@ static int read_nul_list(struct reader *r)
 /* The text that one base64 word stands for, in the arena. */
 static int decode_word(struct reader *r, struct str word, struct str *ret)
 {
-	_cleanup_buf_ struct buf plain = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf plain = BUF_LOCAL(BUF_MEDIUM);
 	int e = base64_decode(&plain, word);
 
 	if (e < 0)
@@ -322,7 +322,7 @@ int attr_long(struct attr_list *l, const char *name, int64_t *ret)
 
 int attr_data(struct attr_list *l, const char *name, struct arena *a, struct str *ret)
 {
-	_cleanup_buf_ struct buf plain = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf plain = BUF_LOCAL(BUF_MEDIUM);
 	struct attr_list at = *l;
 	struct str text;
 	char *p;

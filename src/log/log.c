@@ -135,7 +135,7 @@ static struct str cut(struct str s)
 /* "program: text" for people at a terminal. */
 static void to_stderr(const char *tag, struct str text)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	const char *slash = tag == NULL ? NULL : strrchr(tag, '/');
 
 	if (tag != NULL)
@@ -149,9 +149,9 @@ static void to_stderr(const char *tag, struct str text)
 
 static void emit(enum log_sev sev, const char *fmt, va_list ap)
 {
-	_cleanup_buf_ struct buf raw = BUF(BUF_SMALL);
-	_cleanup_buf_ struct buf line = BUF(BUF_SMALL);
-	_cleanup_buf_ struct buf stamp = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf raw = BUF_LOCAL(BUF_SMALL);
+	_cleanup_buf_ struct buf line = BUF_LOCAL(BUF_SMALL);
+	_cleanup_buf_ struct buf stamp = BUF_LOCAL(BUF_SMALL);
 	struct str text;
 	char room[TEXT_MAX + 8];
 	int n;

@@ -271,7 +271,7 @@ static bool write_file(int fd, struct str line)
 /* "<22>Nov  3 09:00:00 tag[1]: text": syslog wants the day padded with a blank. */
 static bool to_syslog(struct sinks *k, struct str stamp, struct str line, int priority)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	size_t day;
 
 	buf_putf(&b, "<%d>", k->facility | priority);
@@ -345,8 +345,8 @@ static void whole_line(const struct sinks *k, struct buf *b, struct str stamp, s
 /* Say how many lines were lost, now that a sink works again; the read lock is held. */
 static void report_drops(struct sinks *k, struct str whole)
 {
-	_cleanup_buf_ struct buf text = BUF(BUF_SMALL);
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	uint64_t n = atomic_exchange(&k->unreported, 0);
 	const char priority = LOG_WARNING;
 	struct str stamp;
@@ -428,7 +428,7 @@ static void gather(struct sinks *k, struct str whole, int priority)
 
 void sinks_write(struct sinks *k, struct str stamp, struct str line, int priority)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	const char one = (char)priority;
 
 	whole_line(k, &b, stamp, line);

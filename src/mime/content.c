@@ -68,7 +68,7 @@ static void get_quoted(struct cursor *c, struct buf *ret)
 /* The next ';' outside quotes and comments. */
 static bool next_param(struct cursor *c)
 {
-	_cleanup_buf_ struct buf dummy = BUF(VALUE_MAX);
+	_cleanup_buf_ struct buf dummy = BUF_LOCAL(VALUE_MAX);
 
 	for (;;) {
 		skip_cfws(c);
@@ -87,7 +87,7 @@ static bool next_param(struct cursor *c)
 
 static void get_boundaries(struct cursor *c, mime_boundary_fn boundary, void *ctx)
 {
-	_cleanup_buf_ struct buf value = BUF(VALUE_MAX);
+	_cleanup_buf_ struct buf value = BUF_LOCAL(VALUE_MAX);
 
 	while (next_param(c)) {
 		struct str name;

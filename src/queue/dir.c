@@ -90,8 +90,8 @@ static int rename_to(const char *from, struct buf *to)
 int queue_move(const struct queue_settings *s, struct str id, struct str from, struct str to,
 	struct why *why)
 {
-	_cleanup_buf_ struct buf src = BUF(BUF_SMALL);
-	_cleanup_buf_ struct buf dst = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf src = BUF_LOCAL(BUF_SMALL);
+	_cleanup_buf_ struct buf dst = BUF_LOCAL(BUF_SMALL);
 	int r;
 
 	if (!queue_id_ok(id) || !queue_name_ok(from) || !queue_name_ok(to))
@@ -107,7 +107,7 @@ int queue_move(const struct queue_settings *s, struct str id, struct str from, s
 
 int queue_remove(const struct queue_settings *s, struct str queue, struct str id)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 
 	if (!queue_id_ok(id) || !queue_name_ok(queue))
 		return -EINVAL;
@@ -118,7 +118,7 @@ int queue_remove(const struct queue_settings *s, struct str queue, struct str id
 int queue_open(const struct queue_settings *s, struct str queue, struct str id, int flags,
 	mode_t mode)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 	int r;
 
 	if (!queue_id_ok(id) || !queue_name_ok(queue))
@@ -153,8 +153,8 @@ static int create_temp(struct str queue, mode_t mode, struct buf *path, struct w
 static int name_file(const struct queue_settings *s, struct str queue, const char *temp,
 	uint64_t inode, struct queue_file *ret)
 {
-	_cleanup_buf_ struct buf id = BUF(QUEUE_ID_MAX);
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf id = BUF_LOCAL(QUEUE_ID_MAX);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 	int r = -EPERM;
 
 	for (unsigned i = 0; i < MAX_TRIES && (r == -EPERM || r == -EISDIR); i++) {
@@ -177,7 +177,7 @@ static int name_file(const struct queue_settings *s, struct str queue, const cha
 int queue_create(const struct queue_settings *s, struct str queue, mode_t mode,
 	struct queue_file *ret, struct why *why)
 {
-	_cleanup_buf_ struct buf temp = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf temp = BUF_LOCAL(BUF_SMALL);
 	struct queue_file f = { .fd = -1 };
 	struct stat st;
 	int r;

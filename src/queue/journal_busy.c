@@ -89,7 +89,7 @@ static int read_all(int fd, uint64_t offset, uint64_t length, struct buf *ret)
 /* File and image were the same once; so a byte that is D here and R there is a mark. */
 static int merge_bytes(struct str image, int fd)
 {
-	_cleanup_buf_ struct buf b = BUF(JOURNAL_IMAGE_MAX);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(JOURNAL_IMAGE_MAX);
 	int r = read_all(fd, 0, image.len, &b);
 
 	for (size_t i = 0; r == 0 && i < MIN(image.len, b.len); i++)
@@ -100,7 +100,7 @@ static int merge_bytes(struct str image, int fd)
 
 int journal_merge(const struct journal_place *p, struct queue_message *file, struct why *why)
 {
-	_cleanup_buf_ struct buf b = BUF(JOURNAL_IMAGE_MAX);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(JOURNAL_IMAGE_MAX);
 	struct journal_segment seg = JOURNAL_NO_SEGMENT;
 	int r = journal_segment_open(p->segment, O_RDONLY, &seg);
 
@@ -180,7 +180,7 @@ bool journal_busy_has(const struct journal_busy *b, struct str id)
 static int finish_one(const struct queue_settings *q, const struct journal_busy_one *o,
 	struct journal_report *report, struct why *why)
 {
-	_cleanup_buf_ struct buf image = BUF(JOURNAL_IMAGE_MAX);
+	_cleanup_buf_ struct buf image = BUF_LOCAL(JOURNAL_IMAGE_MAX);
 	int r = read_all(o->seg.fd, o->e.place.offset, o->e.place.length, &image);
 
 	if (r < 0)

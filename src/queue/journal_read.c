@@ -59,7 +59,7 @@ static void forget(struct follow *f)
 /* A segment in which nothing is left: for writers again, or gone when its disk failed. */
 static void free_slot(struct journal_reader *r, uint32_t i, uint64_t owner)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 	uint32_t generation = journal_owner_generation(owner);
 
 	forget(&r->follow[i]);

@@ -289,8 +289,8 @@ static int finish(struct replay *p)
 /* A segment without a readable header is put aside whole. */
 static int put_aside(struct replay *p, uint32_t number)
 {
-	_cleanup_buf_ struct buf from = BUF(BUF_SMALL);
-	_cleanup_buf_ struct buf to = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf from = BUF_LOCAL(BUF_SMALL);
+	_cleanup_buf_ struct buf to = BUF_LOCAL(BUF_SMALL);
 
 	journal_segment_path(&from, number);
 	buf_putf(&to, QUEUE_CORRUPT "/journal_%04u_%lld", number,
@@ -306,7 +306,7 @@ static int put_aside(struct replay *p, uint32_t number)
 /* Everything is settled: what becomes of the segment, as its slot says. */
 static uint64_t empty_segment(struct replay *p, uint64_t owner)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 
 	if (journal_owner_phase(owner) != JOURNAL_FAILED ||
 		journal_owner_generation(owner) != p->seg.generation)
@@ -386,7 +386,7 @@ static int replay_segment(struct replay *p, uint32_t number)
 /* Before generations run out: new files, and generations by the clock again. */
 static void begin_anew(struct replay *p)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 
 	for (uint32_t i = 0; i < JOURNAL_SEGMENTS; i++) {
 		buf_clear(&path);

@@ -30,7 +30,7 @@ void journal_segment_close(struct journal_segment *seg)
 
 static int open_file(uint32_t number, int flags, struct stat *st)
 {
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 	int fd;
 
 	check(number < JOURNAL_SEGMENTS);

@@ -235,7 +235,7 @@ static uint32_t take_usec(struct journal_writer *w, uint32_t wish)
 
 static void make_id(struct journal_writer *w, struct queue_file *ret)
 {
-	_cleanup_buf_ struct buf id = BUF(QUEUE_ID_MAX);
+	_cleanup_buf_ struct buf id = BUF_LOCAL(QUEUE_ID_MAX);
 	uint64_t inode = JOURNAL_INODE_BASE + w->seg.generation;
 	uint32_t usec;
 

@@ -67,7 +67,7 @@ int rec_put_attr(struct buf *b, const char *name, struct str value)
 
 int rec_putf(struct buf *b, int type, const char *fmt, ...)
 {
-	_cleanup_buf_ struct buf text = BUF(b->limit);
+	_cleanup_buf_ struct buf text = BUF_LOCAL(b->limit);
 	va_list ap;
 	int r;
 

@@ -51,7 +51,7 @@ static void set_log(const struct conf *c, const char *tag, unsigned ways)
 	_cleanup_free_ char *host = get(c, "myhostname");
 	_cleanup_free_ char *queue = get(c, "queue_directory");
 	_cleanup_free_ char *service = get(c, "postlog_service_name");
-	_cleanup_buf_ struct buf socket = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf socket = BUF_LOCAL(BUF_SMALL);
 	struct log_settings s = { .tag = tag,
 		.facility = facility,
 		.hostname = host,
@@ -80,7 +80,7 @@ static unsigned ways_of(bool write_file, bool to_stderr)
 static char *tag_of(const struct conf *c, const char *program)
 {
 	_cleanup_free_ char *name = get(c, "syslog_name");
-	_cleanup_buf_ struct buf tag = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf tag = BUF_LOCAL(BUF_SMALL);
 
 	if (buf_addf(&tag, "%s/%s", name, program) < 0)
 		log_fatal("syslog_name is too long");
@@ -115,7 +115,7 @@ void derive_log_master(const struct conf *c, bool to_stderr)
 
 static void set(struct conf *c, const char *name, const char *value)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	struct why why = { "text is too long" };
 
 	if (buf_addf(&b, "%s=%s", name, value) < 0 || conf_override(c, buf_str(&b), &why) < 0)

@@ -5,7 +5,7 @@
 enum dns_filter dns_filter_ask(void *ctx, struct str text, struct why *why)
 {
 	const struct tables *t = ctx;
-	_cleanup_buf_ struct buf v = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf v = BUF_LOCAL(BUF_SMALL);
 
 	switch (tables_get(t, text, false, &v, why)) {
 	case LOOKUP_NONE:

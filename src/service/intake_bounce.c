@@ -126,7 +126,7 @@ static int bounce_all(struct job *j, struct queue_message *m)
 
 static int flush(struct job *j)
 {
-	_cleanup_buf_ struct buf request = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf request = BUF_LOCAL(BUF_MEDIUM);
 	struct bounce_message m = {
 		.queue_name = STR(QUEUE_INCOMING),
 		.queue_id = str_of(j->b->id),

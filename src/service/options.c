@@ -55,7 +55,7 @@ static const char **text_of(struct service_options *o, int letter)
 /* -i and -m are short for settings. */
 static void add_setting(struct service_options *o, const char *name, const char *value)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_MEDIUM);
 
 	buf_putf(&b, "%s=%s", name, value);
 	strv_add(&o->overrides, buf_str(&b));

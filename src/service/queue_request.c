@@ -28,8 +28,8 @@ static int system_is_down(struct why *why)
 
 int queue_request_flush(const struct queue_request *q, struct why *why)
 {
-	_cleanup_buf_ struct buf qmgr = BUF(BUF_SMALL);
-	_cleanup_buf_ struct buf pickup = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf qmgr = BUF_LOCAL(BUF_SMALL);
+	_cleanup_buf_ struct buf pickup = BUF_LOCAL(BUF_SMALL);
 
 	buf_putf(&qmgr, "public/%s", q->queue_service);
 	buf_putf(&pickup, "public/%s", q->pickup_service);
@@ -44,8 +44,8 @@ static int ask(const struct queue_request *q, const char *request, const char *n
 	const char *value)
 {
 	_cleanup_arena_ struct arena *a = arena_new(0);
-	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 	struct ipc_client_settings s = { .protocol = "queue_flush_protocol",
 		.enc = ATTR_NUL,
 		.timeout = TIMEOUT };

@@ -69,7 +69,7 @@ static int address_format(const char *value, bool *ret_internal, struct why *why
 static int fill(struct conf *c, const char *agent, const struct notes *n, struct report_params *ret,
 	struct why *why)
 {
-	_cleanup_buf_ struct buf name = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf name = BUF_LOCAL(BUF_SMALL);
 	struct params p = { 0 };
 	int e = conf_fill(c, vars, &p, why);
 

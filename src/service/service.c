@@ -100,7 +100,7 @@ static bool wants_stderr(char **argv)
 static void early_log(const char *program, bool is_logger, bool to_stderr)
 {
 	const char *name = getenv("MAIL_LOGTAG");
-	_cleanup_buf_ struct buf tag = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf tag = BUF_LOCAL(BUF_SMALL);
 	struct log_settings s = { .facility = "mail",
 		.hostname = getenv("POSTLOG_HOSTNAME"),
 		.postlog_socket = getenv("POSTLOG_SERVICE"),
@@ -119,7 +119,7 @@ static void early_log(const char *program, bool is_logger, bool to_stderr)
 /* Under master -o stands in master.cf; say so in errors. */
 static void name_overrides(struct run *run)
 {
-	_cleanup_buf_ struct buf b = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_MEDIUM);
 
 	if (run->opt.stand_alone || run->opt.by_hand)
 		return;
@@ -154,7 +154,7 @@ static void load_conf(struct run *run, const char *program)
 static void show_conf(const struct conf *conf, const struct conf_var *vars)
 {
 	for (; vars != NULL && vars->name != NULL; vars++) {
-		_cleanup_buf_ struct buf text = BUF(BUF_SMALL);
+		_cleanup_buf_ struct buf text = BUF_LOCAL(BUF_SMALL);
 		struct why why;
 
 		if (conf_expand(conf, vars->name, &text, &why) == 0)

@@ -88,12 +88,12 @@ static void open_source(const struct table_tool *t, const char *path, struct tex
 static void put_lines(const struct table_tool *t, struct textfile *f, const char *path,
 	struct table_writer *w)
 {
-	_cleanup_buf_ struct buf line = BUF(TEXTLINE_MAX);
-	_cleanup_buf_ struct buf key = BUF(TEXTLINE_MAX);
-	_cleanup_buf_ struct buf value = BUF(TEXTLINE_MAX);
+	_cleanup_buf_ struct buf line = BUF_LOCAL(TEXTLINE_MAX);
+	_cleanup_buf_ struct buf key = BUF_LOCAL(TEXTLINE_MAX);
+	_cleanup_buf_ struct buf value = BUF_LOCAL(TEXTLINE_MAX);
 
 	while (textfile_next(f, path, t->settings.notes, &line)) {
-		_cleanup_buf_ struct buf where = BUF(BUF_SMALL);
+		_cleanup_buf_ struct buf where = BUF_LOCAL(BUF_SMALL);
 		struct why why = { "" };
 
 		buf_putf(&where, "%s, line %d", path, f->line);

@@ -34,7 +34,7 @@ static void put_json(struct buf *b, struct str s)
 
 static void print_pair(const struct table_tool *t, struct str key, struct str value)
 {
-	_cleanup_buf_ struct buf b = BUF(SIZE_MAX / 2);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(SIZE_MAX / 2);
 
 	if (t->opt.json) {
 		buf_putc(&b, '{');
@@ -56,7 +56,7 @@ static void print_pair(const struct table_tool *t, struct str key, struct str va
 static void decode_value(const struct table_tool *t, const char *spec, struct str key,
 	struct buf *value)
 {
-	_cleanup_buf_ struct buf plain = BUF(KEY_MAX_LEN);
+	_cleanup_buf_ struct buf plain = BUF_LOCAL(KEY_MAX_LEN);
 
 	if (!t->opt.files)
 		return;
@@ -96,7 +96,7 @@ static bool find(const struct table_tool *t, struct table **tables, size_t n, st
 
 bool table_tool_ask(const struct table_tool *t, struct table **tables, size_t n, struct str key)
 {
-	_cleanup_buf_ struct buf value = BUF(KEY_MAX_LEN);
+	_cleanup_buf_ struct buf value = BUF_LOCAL(KEY_MAX_LEN);
 
 	if (!find(t, tables, n, key, &value))
 		return false;
@@ -131,7 +131,7 @@ static int query_one(const struct table_tool *t, char **specs)
 	struct str key = str_of(t->opt.query);
 
 	for (; *specs != NULL; specs++) {
-		_cleanup_buf_ struct buf value = BUF(KEY_MAX_LEN);
+		_cleanup_buf_ struct buf value = BUF_LOCAL(KEY_MAX_LEN);
 		struct table *table = open_table(t, *specs);
 		bool found = find(t, &table, 1, key, &value);
 
@@ -195,7 +195,7 @@ static int query_stdin(const struct table_tool *t, char **specs)
 static int print_each(void *ctx, struct str key, struct str value)
 {
 	const struct table_tool *t = ctx;
-	_cleanup_buf_ struct buf v = BUF(KEY_MAX_LEN);
+	_cleanup_buf_ struct buf v = BUF_LOCAL(KEY_MAX_LEN);
 
 	buf_put(&v, value);
 	if (key.len == 0)

@@ -38,7 +38,7 @@ static int read_values(const struct conf *c, struct arena *a, struct template_va
 int template_text(const struct conf *c, const struct template *t, struct buf *ret, struct why *why)
 {
 	_cleanup_arena_ struct arena *a = arena_new(BUF_MEDIUM);
-	_cleanup_buf_ struct buf named = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf named = BUF_LOCAL(BUF_MEDIUM);
 	struct template_values v;
 	int r = read_values(c, a, &v, why);
 

@@ -60,7 +60,7 @@ static bool is_type_char(unsigned char c)
 
 int smtp_orcpt_parse(struct str value, bool smtputf8, struct arena *a, struct str *ret)
 {
-	_cleanup_buf_ struct buf b = BUF(SMTP_PATH_MAX);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(SMTP_PATH_MAX);
 	ptrdiff_t semi = str_chr(value, ';');
 	struct str type, addr;
 	int r;
@@ -86,7 +86,7 @@ int smtp_orcpt_parse(struct str value, bool smtputf8, struct arena *a, struct st
 
 int smtp_envid_parse(struct str value, struct arena *a, struct str *ret)
 {
-	_cleanup_buf_ struct buf b = BUF(SMTP_PATH_MAX);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(SMTP_PATH_MAX);
 
 	if (xtext_decode(&b, value) < 0 || b.len == 0 || !clean(buf_str(&b), true))
 		return -EINVAL;

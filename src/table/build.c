@@ -53,7 +53,7 @@ int table_writer_open(const struct table_settings *s, struct str spec, unsigned 
 	struct str name = colon < 0 ? spec : str_skip(spec, (size_t)colon + 1);
 	struct str type = redirect(s, given);
 	const struct writer_ops *ops = find_ops(type);
-	_cleanup_buf_ struct buf full = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf full = BUF_LOCAL(BUF_SMALL);
 
 	if (ops == NULL)
 		return unsupported(s, given, why);
@@ -143,8 +143,8 @@ static int stored_value(const struct table_writer *w, struct str value, struct b
 int table_writer_put(struct table_writer *w, struct str key, struct str value, enum table_dup dup,
 	struct why *why)
 {
-	_cleanup_buf_ struct buf k = BUF(FIELD_MAX);
-	_cleanup_buf_ struct buf v = BUF(FIELD_MAX);
+	_cleanup_buf_ struct buf k = BUF_LOCAL(FIELD_MAX);
+	_cleanup_buf_ struct buf v = BUF_LOCAL(FIELD_MAX);
 	int r = stored_key(w, key, &k, why);
 
 	if (r == 0)
@@ -158,7 +158,7 @@ int table_writer_put(struct table_writer *w, struct str key, struct str value, e
 
 int table_writer_del(struct table_writer *w, struct str key, struct why *why)
 {
-	_cleanup_buf_ struct buf k = BUF(FIELD_MAX);
+	_cleanup_buf_ struct buf k = BUF_LOCAL(FIELD_MAX);
 
 	if (w->ops->del == NULL)
 		return why_set(why, -ENOTSUP, "table %s: delete operation is not supported",
@@ -172,7 +172,7 @@ int table_writer_del(struct table_writer *w, struct str key, struct why *why)
 enum lookup table_writer_get(struct table_writer *w, struct str key, struct buf *ret,
 	struct why *why)
 {
-	_cleanup_buf_ struct buf k = BUF(FIELD_MAX);
+	_cleanup_buf_ struct buf k = BUF_LOCAL(FIELD_MAX);
 
 	if (w->ops->get == NULL || stored_key(w, key, &k, why) < 0) {
 		(void)why_set(why, -ENOTSUP, "table %s: lookup while writing is not supported",

@@ -31,7 +31,7 @@ struct cdb_table {
 static int cdb_table_open(struct table *t, struct why *why)
 {
 	struct cdb_table *ct = mem_new(struct cdb_table);
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 
 	t->impl = ct;
 	if (buf_addf(&path, "%s.cdb", t->name) < 0)
@@ -135,7 +135,7 @@ static int cdb_each(const struct table *t, table_each_fn fn, void *ctx, struct w
 
 	cdb_seqinit(&pos, &c);
 	while ((r = cdb_seqnext(&pos, &c)) > 0) {
-		_cleanup_buf_ struct buf value = BUF(SIZE_MAX / 2);
+		_cleanup_buf_ struct buf value = BUF_LOCAL(SIZE_MAX / 2);
 		const char *k = cdb_getkey(&c);
 
 		if (k == NULL || add_value(&c, &value) < 0)

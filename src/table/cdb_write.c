@@ -52,7 +52,7 @@ static int open_locked(struct cdb_writer *cw, mode_t mode, struct why *why)
 static int writer_open(struct table_writer *w, mode_t mode, struct why *why)
 {
 	struct cdb_writer *cw = mem_new(struct cdb_writer);
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 
 	cw->fd = -1;
 	w->impl = cw;

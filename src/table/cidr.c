@@ -140,7 +140,7 @@ static void add_match(struct loader *l, struct str text, int line)
 	if (!read_pattern(l, str_head(text, end), line, &rule))
 		return;
 
-	_cleanup_buf_ struct buf stored = BUF(PAIRS_VALUE_MAX);
+	_cleanup_buf_ struct buf stored = BUF_LOCAL(PAIRS_VALUE_MAX);
 	int r = pairs_value(l->t, value, &stored, &l->why);
 
 	if (r < 0) {

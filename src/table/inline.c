@@ -26,7 +26,7 @@ static const char *split_pair(struct str item, struct str *ret_key, struct str *
 
 static int refuse(const struct table *t, const char *wrong, struct str where, struct why *why)
 {
-	_cleanup_buf_ struct buf in = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf in = BUF_LOCAL(BUF_MEDIUM);
 
 	if (where.len > 0)
 		buf_putf(&in, " in \"" STR_FMT "\"", STR_ARG(where));

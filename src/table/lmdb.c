@@ -27,7 +27,7 @@ struct lmdb_table {
 static int lmdb_open(struct table *t, struct why *why)
 {
 	struct lmdb_table *lt = mem_new(struct lmdb_table);
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 
 	t->impl = lt;
 	if (buf_addf(&path, "%s.lmdb", t->name) < 0)

@@ -42,7 +42,7 @@ static int failure(const struct table_writer *w, int r, struct why *why)
 static int writer_open(struct table_writer *w, mode_t mode, struct why *why)
 {
 	struct lmdb_writer *lw = mem_new(struct lmdb_writer);
-	_cleanup_buf_ struct buf path = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf path = BUF_LOCAL(BUF_SMALL);
 	unsigned flags = (w->write & TABLE_WRITE_NOSYNC) != 0 ? MDB_NOSYNC : 0;
 
 	w->impl = lw;

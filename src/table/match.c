@@ -90,7 +90,7 @@ static void parse(struct match_list *m, struct str text, bool negate, int depth)
 static void add_file(struct match_list *m, struct str path, bool negate, int depth)
 {
 	_cleanup_free_ char *name = str_dup(path);
-	_cleanup_buf_ struct buf line = BUF(TEXTLINE_MAX);
+	_cleanup_buf_ struct buf line = BUF_LOCAL(TEXTLINE_MAX);
 	struct why why = { "" };
 	struct textfile f;
 
@@ -137,7 +137,7 @@ static void add_word(struct match_list *m, struct str word, bool negate, int dep
 static void parse(struct match_list *m, struct str text, bool negate, int depth)
 {
 	_cleanup_strv_ struct strv words = { 0 };
-	_cleanup_buf_ struct buf braced = BUF(SIZE_MAX / 2);
+	_cleanup_buf_ struct buf braced = BUF_LOCAL(SIZE_MAX / 2);
 
 	if (str_trim(text).len == 0)
 		return;
@@ -208,7 +208,7 @@ const char *match_changed(const struct match_list *m)
 /* Is the key in the table? Its value does not matter, not even an empty one. */
 static enum lookup in_table(const struct item *item, struct str key, struct why *why)
 {
-	_cleanup_buf_ struct buf value = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf value = BUF_LOCAL(BUF_MEDIUM);
 	struct why cause = { "" };
 	enum lookup r = table_get_raw(item->table, key, &value, &cause);
 

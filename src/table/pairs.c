@@ -22,7 +22,7 @@ void pairs_close(struct table *t)
 
 int table_files_base64(struct str names, struct buf *ret, struct why *why)
 {
-	_cleanup_buf_ struct buf all = BUF(PAIRS_VALUE_MAX);
+	_cleanup_buf_ struct buf all = BUF_LOCAL(PAIRS_VALUE_MAX);
 	struct str rest = names, name;
 
 	while (str_word(&rest, ", \t\r\n", &name)) {
@@ -58,8 +58,8 @@ int pairs_value(const struct table *t, struct str text, struct buf *ret, struct 
 int pairs_add(struct table *t, struct str key, struct str value, bool replace, const char *where,
 	struct why *why)
 {
-	_cleanup_buf_ struct buf folded = BUF(PAIRS_VALUE_MAX);
-	_cleanup_buf_ struct buf stored = BUF(PAIRS_VALUE_MAX);
+	_cleanup_buf_ struct buf folded = BUF_LOCAL(PAIRS_VALUE_MAX);
+	_cleanup_buf_ struct buf stored = BUF_LOCAL(PAIRS_VALUE_MAX);
 	int r = (t->flags & TABLE_FOLD_FIX) != 0
 			? table_fold(&folded, key, (t->flags & TABLE_UTF8) != 0)
 			: buf_add(&folded, key);

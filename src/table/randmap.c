@@ -19,7 +19,7 @@ static int randmap_open(struct table *t, struct why *why)
 		return why_set(why, -EINVAL, "bad syntax: \"%s\"; need \"randmap:{value...}\"",
 			t->spec);
 	for (size_t i = 0; i < words.n; i++) {
-		_cleanup_buf_ struct buf value = BUF(PAIRS_VALUE_MAX);
+		_cleanup_buf_ struct buf value = BUF_LOCAL(PAIRS_VALUE_MAX);
 		int r = pairs_value(t, str_of(words.v[i]), &value, why);
 
 		if (r < 0)

@@ -17,8 +17,8 @@ static const char *target_of(const struct table *t)
 static int redirect_open(struct table *t, struct why *why)
 {
 	const char *target = target_of(t);
-	_cleanup_buf_ struct buf spec = BUF(BUF_SMALL);
-	_cleanup_buf_ struct buf old = BUF(BUF_SMALL);
+	_cleanup_buf_ struct buf spec = BUF_LOCAL(BUF_SMALL);
+	_cleanup_buf_ struct buf old = BUF_LOCAL(BUF_SMALL);
 	struct table *inner = NULL;
 	struct why cause = { "" };
 

@@ -54,7 +54,7 @@ int rulefile_each(const struct table *t, rule_fn fn, void *ctx, struct why *why)
 	if (r < 0)
 		return r;
 
-	_cleanup_buf_ struct buf line = BUF(TEXTLINE_MAX);
+	_cleanup_buf_ struct buf line = BUF_LOCAL(TEXTLINE_MAX);
 
 	while (textfile_next(&f, t->name, t->s.notes, &line))
 		fn(ctx, buf_str(&line), f.line);

@@ -151,7 +151,7 @@ static bool text_fits(struct loader *l, const struct template *text, bool negate
 /* With TABLE_SRC_RHS_IS_FILE the text names files, whose content is the result. */
 static bool text_from_files(struct loader *l, const struct pattern *p, struct template *ret)
 {
-	_cleanup_buf_ struct buf b = BUF(PAIRS_VALUE_MAX);
+	_cleanup_buf_ struct buf b = BUF_LOCAL(PAIRS_VALUE_MAX);
 	int r = table_files_base64(p->rest, &b, &l->why);
 	struct str what;
 

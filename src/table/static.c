@@ -18,7 +18,7 @@ static int static_open(struct table *t, struct why *why)
 				t->name);
 	}
 
-	_cleanup_buf_ struct buf value = BUF(PAIRS_VALUE_MAX);
+	_cleanup_buf_ struct buf value = BUF_LOCAL(PAIRS_VALUE_MAX);
 	int r = pairs_value(t, text, &value, why);
 
 	if (r == 0)

@@ -95,7 +95,7 @@ static struct table *new_from_spec(const struct table_settings *s, struct str sp
 	if (str_chr(spec, ':') >= 0 || s->default_database_type == NULL || spec.len == 0)
 		return new_table(s, spec, flags);
 
-	_cleanup_buf_ struct buf full = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf full = BUF_LOCAL(BUF_MEDIUM);
 
 	buf_putf(&full, "%s:" STR_FMT, s->default_database_type, STR_ARG(spec));
 	return new_table(s, buf_str(&full), flags);
@@ -196,7 +196,7 @@ static bool prepare_key(const struct table *t, struct str key, struct buf *ret)
 	if (key.len > KEY_MAX_LEN)
 		return false;
 	if (utf8 && str_has_8bit(key) && !utf8_is_valid(key)) {
-		_cleanup_buf_ struct buf shown = BUF(KEY_MAX_LEN);
+		_cleanup_buf_ struct buf shown = BUF_LOCAL(KEY_MAX_LEN);
 
 		text_printable(&shown, key, true);
 		note(t->s.notes, NOTE_WARN,
@@ -218,7 +218,7 @@ enum lookup table_get_raw(const struct table *t, struct str key, struct buf *ret
 		return LOOKUP_TEMPFAIL;
 	}
 
-	_cleanup_buf_ struct buf folded = BUF(KEY_MAX_LEN * 4);
+	_cleanup_buf_ struct buf folded = BUF_LOCAL(KEY_MAX_LEN * 4);
 
 	if (!prepare_key(t, key, &folded))
 		return LOOKUP_NONE;

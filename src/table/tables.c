@@ -9,7 +9,7 @@ int tables_open(const struct table_settings *s, const char *title, struct str li
 	struct tables *ret, struct why *why)
 {
 	_cleanup_strv_ struct strv words = { 0 };
-	_cleanup_buf_ struct buf braced = BUF(BUF_MEDIUM);
+	_cleanup_buf_ struct buf braced = BUF_LOCAL(BUF_MEDIUM);
 	struct tables l = { .title = title };
 
 	if (str_trim(list).len > 0) {

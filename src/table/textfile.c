@@ -142,7 +142,7 @@ bool textline_parse(struct str line, bool utf8, const char *where, bool ignoring
 	struct str key, value;
 
 	if (utf8 && !utf8_is_valid(line)) {
-		_cleanup_buf_ struct buf shown = BUF(TEXTLINE_MAX);
+		_cleanup_buf_ struct buf shown = BUF_LOCAL(TEXTLINE_MAX);
 
 		text_printable(&shown, line, true);
 		note(n, NOTE_WARN, "%s: non-UTF-8 input \"%s\" -- ignoring this line", where,

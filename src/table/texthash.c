@@ -13,10 +13,10 @@ static int texthash_open(struct table *t, struct why *why)
 	if (r < 0)
 		return why_errno(why, r, "open database %s", t->name);
 
-	_cleanup_buf_ struct buf line = BUF(TEXTLINE_MAX);
+	_cleanup_buf_ struct buf line = BUF_LOCAL(TEXTLINE_MAX);
 
 	while (r == 0 && textfile_next(&f, t->name, t->s.notes, &line)) {
-		_cleanup_buf_ struct buf where = BUF(BUF_SMALL);
+		_cleanup_buf_ struct buf where = BUF_LOCAL(BUF_SMALL);
 		struct str key, value;
 
 		buf_putf(&where, "%s, line %d", t->name, f.line);

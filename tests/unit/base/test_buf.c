@@ -50,6 +50,49 @@ static void test_limit(void **state)
 	assert_string_equal(buf_cstr(&b), "12345");
 }
 
+/* Room on the stack: full to the last byte, one past it, taken, emptied and used again. */
+static void test_local(void **state)
+{
+	char text[BUF_LOCAL_ROOM + 1];
+
+	(void)state;
+	memset(text, 'x', sizeof text);
+	for (size_t n = 0; n <= BUF_LOCAL_ROOM; n++) {
+		_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
+		const char *room = b.ptr;
+		char *p;
+
+		assert_int_equal(buf_add(&b, str_from(text, n)), 0);
+		assert_true((b.ptr == room) == (n < BUF_LOCAL_ROOM));
+		assert_true(b.local == (n < BUF_LOCAL_ROOM));
+		assert_int_equal(strlen(b.ptr), n);
+		p = buf_take(&b);
+		assert_int_equal(strlen(p), n);
+		assert_ptr_not_equal(p, room);
+		free(p);
+		assert_string_equal(buf_cstr(&b), "");
+		buf_putf(&b, "%s", "again");
+		assert_string_equal(buf_cstr(&b), "again");
+		assert_false(b.local);
+	}
+}
+
+/* A limit below the room is kept, also by formatted text. */
+static void test_local_limit(void **state)
+{
+	_cleanup_buf_ struct buf b = BUF_LOCAL(5);
+	_cleanup_buf_ struct buf none = BUF_LOCAL(0);
+
+	(void)state;
+	assert_int_equal(buf_addf(&b, "%d", 123456), -EMSGSIZE);
+	assert_int_equal(buf_addf(&b, "%d", 12345), 0);
+	assert_int_equal(buf_addc(&b, '6'), -EMSGSIZE);
+	assert_string_equal(buf_cstr(&b), "12345");
+	assert_true(b.local);
+	assert_int_equal(buf_addc(&none, 'a'), -EMSGSIZE);
+	assert_int_equal(buf_addf(&none, "%s", ""), 0);
+}
+
 /* The sizes where the first allocation is just full. */
 static void test_edges(void **state)
 {
@@ -92,6 +135,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_append),
 		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_local),
+		cmocka_unit_test(test_local_limit),
 		cmocka_unit_test(test_edges),
 		cmocka_unit_test(test_take),
 	};
