@@ -4,13 +4,16 @@
  *
  * Threads put their request on a list. The first one that finds nobody at it leads: it takes what
  * waits, writes it with one call, flushes once, publishes how far the segment is committed, and
- * wakes the others; who is first of those that came meanwhile leads next.
+ * makes the first of those that came meanwhile the next leader; then it wakes the others. Each waits on a
+ * semaphore of its own, so nobody who is woken meets the others at the lock.
  *
  * Invariants: the segment and its position change only under the lock, or by the leader; only the leader
- * works without it. A request is answered 0 only after a flush that came after its write succeeded.
+ * works without it. A leader's own request is the first of its group. A request is answered 0 only after a
+ * flush that came after its write succeeded.
  */
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -39,7 +42,7 @@ struct request {
 	struct journal_head head;
 	struct str image;
 	struct request *next;
-	pthread_cond_t cond;
+	sem_t turn; /* posted once: it is done, or its thread leads now */
 	bool done;
 	int result;
 	const char *what; /* failed, or NULL */
@@ -437,50 +440,66 @@ static void group_failed(struct journal_writer *w, struct group *g)
 		g->result = -EAGAIN;
 }
 
-/* With the lock: answer and wake all of a group, and who leads next. */
-static void answer(struct journal_writer *w, const struct group *g)
+/* Without the lock: answer a group and wake all but the leader. */
+static void answer(const struct group *g, struct request *own)
 {
 	struct request *next;
 
 	for (struct request *q = g->first; q != g->end; q = next) {
-		next = q->next;
+		next = q->next; /* q is gone as soon as its thread wakes */
 		q->result = g->result;
 		q->what = g->what;
 		q->done = true;
-		(void)pthread_cond_signal(&q->cond);
+		if (q != own)
+			check(sem_post(&q->turn) == 0);
 	}
-	if (w->first != NULL)
-		(void)pthread_cond_signal(&w->first->cond);
 }
 
-/* With the lock: commit one group, of which the first request may be of another thread. */
-static void lead(struct journal_writer *w)
+/* With the lock: a segment with room for the first request; false: there is none. */
+static bool have_room(struct journal_writer *w)
 {
-	struct group g = { .first = w->first, .result = -EAGAIN };
 	uint64_t bytes = journal_record_bytes(w->first->image.len);
 
 	if (w->seg.fd >= 0 && (w->rotate || w->pos + bytes > w->seg.size))
 		give_up(w, JOURNAL_FULL);
-	if (w->seg.fd < 0 && claim(w) < 0) {
-		/* Nobody gets anywhere. */
+	return w->seg.fd >= 0 || claim(w) == 0;
+}
+
+/* With the lock, which it releases: commit one group and name the next leader. */
+static void lead(struct journal_writer *w, struct request *own)
+{
+	struct group g = { .first = w->first, .result = -EAGAIN };
+	struct request *heir;
+
+	if (have_room(w)) {
+		take_group(w, &g);
+		(void)pthread_mutex_unlock(&w->lock);
+		commit_group(w, &g);
+		(void)pthread_mutex_lock(&w->lock);
+	} else { /* Nobody gets anywhere. */
 		w->first = NULL;
 		w->last = &w->first;
-		answer(w, &g);
-		return;
 	}
-	take_group(w, &g);
-	w->leading = true;
-	(void)pthread_mutex_unlock(&w->lock);
-	commit_group(w, &g);
-	(void)pthread_mutex_lock(&w->lock);
-	w->leading = false;
-	if (g.result < 0) {
+	if (g.bytes > 0 && g.result < 0) {
 		group_failed(w, &g);
-	} else {
+	} else if (g.bytes > 0) {
 		w->pos = g.pos + g.bytes;
 		w->failures = 0;
 	}
-	answer(w, &g);
+	heir = w->first;
+	w->leading = heir != NULL;
+	(void)pthread_mutex_unlock(&w->lock);
+	if (heir != NULL)
+		check(sem_post(&heir->turn) == 0);
+	answer(&g, own);
+}
+
+/* Wait until the request is done (true) or its thread is to lead. */
+static bool wait_turn(struct request *q)
+{
+	while (sem_wait(&q->turn) < 0)
+		check(errno == EINTR);
+	return q->done;
 }
 
 size_t journal_writer_limit(const struct journal_writer *w)
@@ -497,6 +516,7 @@ int journal_commit(struct journal_writer *w, const struct queue_file *file, stru
 {
 	struct request q = { .image = image };
 	size_t id_len = strlen(file->id);
+	bool is_led;
 
 	if (image.len == 0 || image.len > journal_writer_limit(w) || id_len >= sizeof(q.head.id))
 		return -EAGAIN;
@@ -505,18 +525,23 @@ int journal_commit(struct journal_writer *w, const struct queue_file *file, stru
 	q.head.created = file->created.tv_sec;
 	q.head.image_crc = journal_image_crc(image);
 	q.head.state = JOURNAL_LIVE;
-	check(pthread_cond_init(&q.cond, NULL) == 0);
+	check(sem_init(&q.turn, 0, 0) == 0);
 	(void)pthread_mutex_lock(&w->lock);
 	*w->last = &q;
 	w->last = &q.next;
-	while (!q.done) {
-		if (w->leading)
-			(void)pthread_cond_wait(&q.cond, &w->lock);
-		else
-			lead(w);
+	is_led = w->leading;
+	w->leading = true;
+	if (is_led) {
+		(void)pthread_mutex_unlock(&w->lock);
+		if (!wait_turn(&q)) {
+			(void)pthread_mutex_lock(&w->lock);
+			lead(w, &q);
+		}
+	} else {
+		lead(w, &q);
 	}
-	(void)pthread_mutex_unlock(&w->lock);
-	(void)pthread_cond_destroy(&q.cond);
+	check(q.done);
+	(void)sem_destroy(&q.turn);
 	if (q.result < 0 && q.result != -EAGAIN)
 		return why_errno(why, q.result, "journal: %s", q.what);
 	return q.result;
