@@ -127,7 +127,7 @@ class Agent:
             "maillog_file": self.dir / "maillog", "maillog_file_prefixes": "/tmp", "myhostname": "mx.example.test",
             "mydomain": "example.test", "myorigin": "example.test", "mydestination": "", "relay_domains": "",
             "inet_interfaces": "127.0.0.1", "inet_protocols": "ipv4", "default_database_type": "lmdb",
-            "smtp_log_tls_feature_status": "no", "max_use": "100000"}
+            "smtp_log_tls_feature_status": "no", "max_use": "100000", "max_idle": "1h"}
         if owner:
             values["mail_owner"] = owner
         values.update(conf)
