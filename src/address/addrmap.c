@@ -13,7 +13,7 @@
 static struct str finish(const struct router *r, struct str addr, struct str ext, struct arena *a)
 {
 	struct address_parts p = address_split(addr);
-	struct buf b = BUF(BUF_MEDIUM);
+	struct buf b = BUF_LOCAL(BUF_MEDIUM);
 	struct str out = addr;
 
 	if (ext.len > 0)
@@ -45,7 +45,7 @@ static void parse_result(const struct router *r, struct str internal, struct str
 enum lookup address_map(const struct router *r, const struct tables *t, struct str internal,
 	bool propagate, struct arena *a, struct address_list *ret, struct why *why)
 {
-	struct buf value = BUF(BUF_MEDIUM);
+	struct buf value = BUF_LOCAL(BUF_MEDIUM);
 	struct str ext = STR_EMPTY;
 	enum lookup found = address_lookup(r, t, internal, AL_LOCAL_PART | AL_DOMAIN, &value, &ext,
 		why);

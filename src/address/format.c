@@ -92,7 +92,7 @@ static int put_addr(struct buf *b, const struct tok *addr)
 
 struct str address_of_tok_external(const struct tok *addr, struct arena *a)
 {
-	struct buf b = BUF(SIZE_MAX / 2);
+	struct buf b = BUF_LOCAL(SIZE_MAX / 2);
 	struct str s = STR_EMPTY;
 
 	check(addr->type == TOK_ADDR);
@@ -104,7 +104,7 @@ struct str address_of_tok_external(const struct tok *addr, struct arena *a)
 
 struct str address_of_tok(const struct tok *addr, struct arena *a)
 {
-	struct buf b = BUF(SIZE_MAX / 2);
+	struct buf b = BUF_LOCAL(SIZE_MAX / 2);
 	const struct tok *prev = NULL;
 	struct str s;
 
@@ -168,7 +168,7 @@ static size_t column(const struct buf *b)
 
 int address_tokens_format(struct buf *b, const struct tok_tree *tree)
 {
-	struct buf item = BUF(b->limit);
+	struct buf item = BUF_LOCAL(b->limit);
 	const struct tok *t = tree->head;
 	size_t start = b->len, col = column(b);
 	bool first = true;

@@ -16,7 +16,7 @@ struct query {
 /* One address: quoted as it must be, then as it is. */
 static enum lookup ask(struct query *q, struct str internal)
 {
-	struct buf external = BUF(2 * internal.len + 3);
+	struct buf external = BUF_LOCAL(2 * internal.len + 3);
 	enum lookup found;
 
 	check(address_quote(&external, internal) == 0);
@@ -31,7 +31,7 @@ static enum lookup ask(struct query *q, struct str internal)
 /* A local part alone. One that holds '@' is never asked for as if it were an address. */
 static enum lookup ask_local(struct query *q, struct str local)
 {
-	struct buf external = BUF(2 * local.len + 3);
+	struct buf external = BUF_LOCAL(2 * local.len + 3);
 	enum lookup found;
 
 	check(address_quote_local(&external, local) == 0);
@@ -45,7 +45,7 @@ static enum lookup ask_local(struct query *q, struct str local)
 /* "user@domain" put together from parts. */
 static enum lookup ask_at(struct query *q, struct str user, struct str domain)
 {
-	struct buf key = BUF(user.len + domain.len + 1);
+	struct buf key = BUF_LOCAL(user.len + domain.len + 1);
 	enum lookup found;
 
 	buf_put(&key, user);
@@ -59,7 +59,7 @@ static enum lookup ask_at(struct query *q, struct str user, struct str domain)
 /* "@domain" is no address and not to be quoted as one. */
 static enum lookup ask_domain(struct query *q, struct str domain)
 {
-	struct buf key = BUF(domain.len + 1);
+	struct buf key = BUF_LOCAL(domain.len + 1);
 	enum lookup found;
 
 	buf_putc(&key, '@');

@@ -44,7 +44,7 @@ static struct str complete_literal(const struct peel *p, struct str domain)
 /* May routing operators in this local part be heeded? */
 static bool may_look_inside(const struct peel *p, struct str local)
 {
-	struct buf b = BUF(2 * local.len + 3);
+	struct buf b = BUF_LOCAL(2 * local.len + 3);
 	bool plain;
 
 	if (p->r->s.resolve_dequoted_address)
@@ -254,7 +254,7 @@ void router_resolve(const struct router *r, struct str sender, struct str recipi
 void router_resolve_raw(const struct router *r, struct str sender, struct str recipient,
 	struct arena *a, struct resolve_reply *ret)
 {
-	struct buf b = BUF(2 * recipient.len + BUF_SMALL);
+	struct buf b = BUF_LOCAL(2 * recipient.len + BUF_SMALL);
 
 	if (router_rewrite_internal(r, REWRITE_LOCAL, recipient, &b) == 0)
 		router_resolve(r, sender, buf_str(&b), a, ret);

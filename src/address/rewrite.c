@@ -158,7 +158,7 @@ static int rewrite(const struct router *r, enum rewrite_rule rule, struct str ex
 int router_rewrite(const struct router *r, enum rewrite_rule rule, struct str external,
 	struct buf *ret)
 {
-	struct buf internal = BUF(ret->limit);
+	struct buf internal = BUF_LOCAL(ret->limit);
 	bool has_at = true;
 	int e = rewrite(r, rule, external, &internal, &has_at);
 
@@ -172,7 +172,7 @@ int router_rewrite(const struct router *r, enum rewrite_rule rule, struct str ex
 int router_rewrite_internal(const struct router *r, enum rewrite_rule rule, struct str internal,
 	struct buf *ret)
 {
-	struct buf external = BUF(2 * internal.len + 3);
+	struct buf external = BUF_LOCAL(2 * internal.len + 3);
 	size_t start = ret->len;
 	bool has_at;
 	int e = address_quote(&external, internal);

@@ -26,7 +26,7 @@ static void split_route(struct str text, struct str *ret_transport, struct str *
 static enum lookup by_sender(struct route *rt, const struct tables *t, const char *null_key,
 	struct str *ret)
 {
-	struct buf value = BUF(BUF_MEDIUM);
+	struct buf value = BUF_LOCAL(BUF_MEDIUM);
 	enum lookup found;
 
 	if (t->n == 0)
@@ -148,7 +148,7 @@ static enum lookup domain_lookup(const struct route *rt, struct buf *ret)
 
 static void use_transport_maps(struct route *rt)
 {
-	struct buf value = BUF(BUF_MEDIUM);
+	struct buf value = BUF_LOCAL(BUF_MEDIUM);
 	enum lookup found;
 
 	if (rt->r->transport.n == 0)
@@ -167,7 +167,7 @@ static void use_transport_maps(struct route *rt)
 static void use_relocated_maps(struct route *rt)
 {
 	const struct router_settings *s = &rt->r->s;
-	struct buf value = BUF(BUF_MEDIUM);
+	struct buf value = BUF_LOCAL(BUF_MEDIUM);
 	enum lookup found;
 
 	if (rt->r->relocated.n == 0)

@@ -213,7 +213,7 @@ void address_set_tok_external(struct tok *addr, struct str external, struct aren
 
 void address_set_tok(struct tok *addr, struct str internal, struct arena *a)
 {
-	struct buf b = BUF(2 * internal.len + 3);
+	struct buf b = BUF_LOCAL(2 * internal.len + 3);
 
 	check(address_quote(&b, internal) == 0);
 	address_set_tok_external(addr, buf_str(&b), a);

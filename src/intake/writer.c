@@ -14,6 +14,8 @@
 #include "base/fd.h"
 #include "base/mem.h"
 
+/* Room from the start: most messages need no more. */
+#define USUAL_BYTES ((size_t)8 * 1024 - 1)
 /* The buffer goes to the file when it has grown to this. */
 #define FLUSH_BYTES ((size_t)512 * 1024)
 /* A record is at most REC_MAX and its head. */
@@ -54,6 +56,7 @@ int writer_open(const struct queue_settings *q, struct journal_writer *j, int64_
 		}
 		w->exists = true;
 	}
+	check(buf_reserve(&w->buf, USUAL_BYTES) == 0);
 	rec_put_size(&w->buf, &none);
 	*ret = w;
 	return 0;

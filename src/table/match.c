@@ -47,16 +47,14 @@ static void push(struct match_list *m, struct item item)
 }
 
 /* Unicode folding where the text is UTF-8, ASCII otherwise. */
-static char *fold(struct str s)
+static struct str fold(struct buf *b, struct str s)
 {
-	struct buf b = BUF(SIZE_MAX / 2);
-
-	if (table_fold(&b, s, true) < 0) {
-		buf_clear(&b);
-		if (table_fold(&b, s, false) < 0)
-			buf_clear(&b);
+	if (table_fold(b, s, true) < 0) {
+		buf_clear(b);
+		if (table_fold(b, s, false) < 0)
+			buf_clear(b);
 	}
-	return buf_take(&b);
+	return str_of(buf_cstr(b));
 }
 
 static bool wants_nets(const struct match_list *m)
@@ -68,9 +66,11 @@ static void add_net_or_text(struct match_list *m, struct item item, struct str w
 {
 	bool bracketed = word.ptr[0] == '[';
 	bool has_slash = str_chr(word, '/') >= 0;
+	_cleanup_buf_ struct buf folded = BUF_LOCAL(SIZE_MAX / 2);
 	struct why why = { "" };
 
-	item.text = fold(word);
+	(void)fold(&folded, word);
+	item.text = buf_take(&folded);
 	item.kind = ITEM_TEXT;
 	if (wants_nets(m)) {
 		if (net_cidr_parse(word, &item.net, &why) == 0) {
@@ -308,8 +308,8 @@ enum lookup match_str(const struct match_list *m, struct str s, struct why *why)
 	if (s.len > SUBJECT_MAX)
 		return LOOKUP_NONE;
 
-	_cleanup_free_ char *folded = fold(s);
-	struct str subject = str_of(folded);
+	_cleanup_buf_ struct buf folded = BUF_LOCAL(SIZE_MAX / 2);
+	struct str subject = fold(&folded, s);
 
 	for (size_t i = 0; i < m->n; i++) {
 		const struct item *item = &m->v[i];
@@ -348,9 +348,9 @@ enum lookup match_client(const struct match_list *m, struct str name, struct str
 	if (name.len > SUBJECT_MAX || addr.len > SUBJECT_MAX)
 		return LOOKUP_NONE;
 
-	_cleanup_free_ char *folded_name = fold(name);
-	_cleanup_free_ char *folded_addr = fold(addr);
-	struct str n = str_of(folded_name), a = str_of(folded_addr);
+	_cleanup_buf_ struct buf folded_name = BUF_LOCAL(SIZE_MAX / 2);
+	_cleanup_buf_ struct buf folded_addr = BUF_LOCAL(SIZE_MAX / 2);
+	struct str n = fold(&folded_name, name), a = fold(&folded_addr, addr);
 	bool has_name = n.len > 0 && !str_eq(n, STR("unknown"));
 	bool has_addr = net_addr_parse(a, 0, &numeric) == 0;
 
