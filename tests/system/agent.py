@@ -112,7 +112,7 @@ class Agent:
         for d in "private public active defer bounce trace pid incoming deferred".split():
             (self.queue / d).mkdir(parents=True)
         (self.dir / "data").mkdir()
-        self.lines, self.told, self.closing = [], [], False
+        self.lines, self.told, self.closing, self.taken = [], [], False, False
         self._configure(conf or {})
         self._start_log()
         for service in ("bounce", "defer", "trace"):
@@ -206,6 +206,19 @@ class Agent:
         self.pipes = getattr(self, "pipes", []) + [status[0]]
         self.helpers.append(p)
         return p
+
+    def wait_free(self):
+        """Wait until a program of one client a process has told master that its last client is gone."""
+        os.set_blocking(self.pipes[0], False)
+
+        def is_free():
+            try:
+                while said := os.read(self.pipes[0], 12):
+                    self.taken = struct.unpack("iIi", said)[2] == 0
+            except BlockingIOError:
+                pass
+            return not self.taken
+        wait_until(is_free, "the agent is free again")
 
     def serve_cleanup(self):
         """Stand in for cleanup: each message that is posted, as (flags, records)."""

@@ -536,3 +536,22 @@ def test_reloads_in_a_row(mta):
         m.send("a@test.example", ["b@remote.example"])
     m.wait_empty()
     assert "another reader" not in m.log() and "throttling" not in m.log()
+
+
+def test_listing_is_whole_or_says_so(mta, smtp_sink):
+    """What showq cannot read is not an empty queue: postqueue shows the rest and fails (promise 3)."""
+    m = system(mta, smtp_sink(), {"defer_transports": "smtp"}, warm=False)
+    i = m.send("s@test.example", "r@remote.example")
+    m.wait_log(f"{i}: to=<r@remote.example>, .*status=deferred")
+    wait_until(lambda: i in m.queue_ids("deferred"), "the message is a file")
+    for place in ("journal", "hold"):
+        mode = (m.queue / place).stat().st_mode & 0o7777
+        (m.queue / place).chmod(0)
+        try:
+            p = m.run("postqueue", "-c", m.config, "-p", check=False)
+        finally:
+            (m.queue / place).chmod(mode)
+        assert p.returncode == 69 and "premature end of the queue listing" in p.stderr, (place, p)
+        assert i in p.stdout
+        m.wait_log(rf"showq\[\d+\]: warning: {place}: Permission denied: the listing is incomplete")
+    assert i in m.run("postqueue", "-c", m.config, "-p").stdout

@@ -571,6 +571,7 @@ def strace(a, *args):
     if shutil.which("strace") is None:
         pytest.skip("needs strace")
     out = a.dir / "strace"
+    a.wait_free()  # what it tells master when a client goes is a write that nobody means to count
     p = subprocess.Popen(["strace", "-s", "200", "-o", out, *args, "-p", str(a.process.pid)], stderr=subprocess.PIPE, text=True)
     attached = p.stderr.readline()
     if "attached" not in attached:
