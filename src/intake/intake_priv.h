@@ -26,10 +26,11 @@ enum propagate {
 	PROPAGATE_VIRTUAL = 1 << 1,
 };
 
-/** A set of bytes. */
+/** A set of bytes; of a small one the members are listed too. */
 struct byteset {
 	bool has[256];
-	bool any;
+	unsigned n;
+	char few[4];
 };
 
 struct ipc_bell;

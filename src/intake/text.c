@@ -32,20 +32,32 @@ void byteset_parse(struct byteset *b, struct str text)
 {
 	size_t pos = 0;
 
-	*b = (struct byteset){ .any = text.len > 0 };
+	*b = (struct byteset){ .n = 0 };
 	while (pos < text.len) {
 		unsigned c = (unsigned char)text.ptr[pos++];
 
 		if (c == '\\' && pos < text.len)
 			c = escape(text, &pos);
+		if (!b->has[c] && b->n < sizeof(b->few))
+			b->few[b->n] = (char)c;
+		b->n += !b->has[c];
 		b->has[c] = true;
 	}
 }
 
+/* Each line of each message comes by here: memchr beats looking at byte after byte. */
+static bool hits_few(const struct byteset *b, struct str s)
+{
+	for (unsigned i = 0; i < b->n; i++)
+		if (str_chr(s, b->few[i]) >= 0)
+			return true;
+	return false;
+}
+
 bool byteset_hits(const struct byteset *b, struct str s)
 {
-	if (!b->any)
-		return false;
+	if (b->n <= sizeof(b->few))
+		return hits_few(b, s);
 	for (size_t i = 0; i < s.len; i++)
 		if (b->has[(unsigned char)s.ptr[i]])
 			return true;

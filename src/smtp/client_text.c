@@ -25,16 +25,19 @@ static size_t cut(struct str s, size_t room)
 
 static int put(struct buf *b, struct str s)
 {
-	size_t start = b->len;
 	int e = buf_add(b, s);
+	char *p;
 
-	for (size_t i = start; e == 0 && i < b->len; i++) {
-		char c = b->ptr[i];
+	if (e < 0)
+		return e;
+	p = b->ptr + b->len - s.len;
+	/* Without a branch on the content, so that the compiler takes many bytes at once. */
+	for (size_t i = 0; i < s.len; i++) {
+		char c = p[i];
 
-		if (c == '\r' || c == '\n' || c == '\0')
-			b->ptr[i] = ' ';
+		p[i] = c == '\r' || c == '\n' || c == '\0' ? ' ' : c;
 	}
-	return e;
+	return 0;
 }
 
 int smtp_text_line(struct smtp_text *t, struct buf *b, struct str piece, bool partial)

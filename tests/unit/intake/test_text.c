@@ -17,6 +17,10 @@ static void test_sets(void **state)
 		{ "\\0123", { "\0123", 2 } },
 		{ "a\\", { "a\\", 2 } },
 		{ "\\x", { "x", 1 } },
+		{ "aabbaa", { "ab", 2 } },
+		{ "abcd", { "abcd", 4 } },
+		{ "abcde", { "abcde", 5 } },
+		{ "edcba\\0", { "abcde\0", 6 } },
 	};
 
 	(void)state;
@@ -33,6 +37,18 @@ static void test_sets(void **state)
 				fail_msg("\"%s\": byte %d", cases[i].text, c);
 		}
 		assert_false(byteset_hits(&b, STR_EMPTY));
+		assert_int_equal(b.n, cases[i].bytes.len);
+		/* Wherever the byte stands. */
+		for (size_t k = 0; k < cases[i].bytes.len; k++) {
+			char line[] = "~~~~~~~~";
+
+			for (size_t at = 0; at < 8; at++) {
+				memset(line, '~', 8);
+				line[at] = cases[i].bytes.ptr[k];
+				assert_true(byteset_hits(&b, str_from(line, 8)));
+			}
+		}
+		assert_false(byteset_hits(&b, STR("~~~~~~~~")));
 	}
 }
 
