@@ -23,6 +23,15 @@ static size_t cut(struct str s, size_t room)
 	return ((unsigned char)s.ptr[n] & 0xc0) != 0x80 ? n : room;
 }
 
+/* memchr looks at many bytes at once, and such bytes are rare. */
+static void blank(char *p, size_t n, char c)
+{
+	char *end = p + n;
+
+	while ((p = memchr(p, c, (size_t)(end - p))) != NULL)
+		*p++ = ' ';
+}
+
 static int put(struct buf *b, struct str s)
 {
 	int e = buf_add(b, s);
@@ -31,12 +40,9 @@ static int put(struct buf *b, struct str s)
 	if (e < 0)
 		return e;
 	p = b->ptr + b->len - s.len;
-	/* Without a branch on the content, so that the compiler takes many bytes at once. */
-	for (size_t i = 0; i < s.len; i++) {
-		char c = p[i];
-
-		p[i] = c == '\r' || c == '\n' || c == '\0' ? ' ' : c;
-	}
+	blank(p, s.len, '\r');
+	blank(p, s.len, '\n');
+	blank(p, s.len, '\0');
 	return 0;
 }
 
