@@ -243,9 +243,16 @@ size_t load_limit(const struct qmgr *q)
 
 void load_message(struct qmgr *q, struct str id, const char *from, bool ignore_time, bool flush)
 {
+	struct message *m = map_get(q->active, id);
 	struct load *l;
 
-	if (map_has(q->active, id) || (q->busy > 0 && journal_is_busy(q->journal, id)))
+	if (m != NULL) {
+		/* A worker has put it there a moment ago, or it has just come from there: see end_message(). */
+		m->again_from = from;
+		m->again_ignore_time = m->again_ignore_time || ignore_time;
+		m->again_flush = m->again_flush || flush;
+	}
+	if (m != NULL || (q->busy > 0 && journal_is_busy(q->journal, id)))
 		return;
 	l = map_get(q->loading, id);
 	if (l != NULL) {

@@ -111,10 +111,12 @@ struct message {
 	size_t outstanding; /* requests and deferrals under way */
 	bool failed;        /* some recipient must be tried again */
 	bool force_expired;
-	bool bounce_now;     /* force-expired with a defer log: no delivery attempt */
-	bool flush;          /* forget dead transports and destinations of this message */
-	bool override_defer; /* defer_transports does not count */
-	bool probe;          /* counted in q->n_probes */
+	bool bounce_now;        /* force-expired with a defer log: no delivery attempt */
+	bool flush;             /* forget dead transports and destinations of this message */
+	bool override_defer;    /* defer_transports does not count */
+	const char *again_from; /* a scan saw it there before its end was known here */
+	bool again_ignore_time, again_flush;
+	bool probe; /* counted in q->n_probes */
 	enum home home;
 	struct journal_place place; /* unless it always was a file */
 	struct list in_young;       /* in q->young, oldest first, while it lies in the journal */

@@ -7,6 +7,7 @@ to two implementations and everything that leaves them compared.
 """
 
 import base64
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -19,6 +20,8 @@ import subprocess
 import tempfile
 import threading
 import time
+
+import pytest
 
 from instance import BUILD, DEADLINE, DEBIAN_DAEMONS, wait_until
 
@@ -336,6 +339,23 @@ class Agent:
         line = line.replace(queue_id, "QID")
         line = re.sub(r", delay=[\d.]+, delays=[\d./]+", "", line)
         return re.sub(r"(127\.\d+\.\d+\.\d+\]):\d+", r"\1:PORT", line)
+
+
+@contextlib.contextmanager
+def strace(pid, out, *args):
+    """strace attached to a process."""
+    if shutil.which("strace") is None:
+        pytest.skip("needs strace")
+    p = subprocess.Popen(["strace", "-s", "200", "-o", out, *args, "-p", str(pid)], stderr=subprocess.PIPE, text=True)
+    attached = p.stderr.readline()
+    if "attached" not in attached:
+        p.kill()
+        assert os.path.exists(f"/proc/{pid}"), out.read_text()
+        pytest.skip(f"strace: {attached}")
+    yield out
+    p.terminate()
+    p.wait(10)
+    p.stderr.close()
 
 
 class Result:

@@ -158,7 +158,7 @@ def test_bounce_structure(mta, debian):
 def queue_file(m, sender, rcpts, text, **kw):
     qid = m.send(sender, rcpts, text, **kw)
     m.wait_log(rf"{qid}: to=<.*status=deferred", count=len(rcpts))
-    return qid, next(p for p in (m.queue / "deferred").rglob(qid))
+    return qid, wait_until(lambda: next(iter((m.queue / "deferred").rglob(qid)), None), "the message is in the deferred queue")
 
 
 def test_queue_files(mta, debian):

@@ -13,7 +13,7 @@ import time
 import pytest
 
 import instance
-from agent import read_list
+from agent import read_list, strace
 from queuefile import FakeAgent, QueueSystem, mark_done, queue_file, record, report_deferred, short_path, wait_for
 
 TRANSPORTS = ("inline:{ {error.test=error:5.1.1 no such user}, {retry.test=retry:4.2.2 full}, "
@@ -173,6 +173,22 @@ def test_defer_transports(system):
     agent = FakeAgent(mta, "fake", lambda r: mark_done(mta, r) or (0, {}))
     mta.wake("FADI")
     mta.wait_log(f"{i}: removed")
+    assert len(agent.requests) == 1
+
+
+def test_flush_at_the_end_of_an_attempt(system):
+    """A flush that finds a message in deferred/ while qmgr has not yet heard of its end is not lost on it."""
+    mta = system({"defer_transports": "fake"})
+    mta.wait_log(f"{mta.send('s@discard.test', ['a@x.test'])}: removed")
+    agent = FakeAgent(mta, "fake", lambda r: mark_done(mta, r) or (0, {}))
+    qmgr = re.search(r"qmgr\[(\d+)\]", mta.log()).group(1)
+    calls = "rename,renameat,renameat2"
+    with strace(qmgr, mta.dir / "strace", "-f", "-e", f"trace={calls}", "-e", f"inject={calls}:delay_exit=2000000"):
+        i = mta.send("s@x.test", ["a@fake.test"])
+        path = mta.queue / "deferred" / i[0] / i
+        wait_for(f"{path} is deferred", path.exists)
+        mta.wake("FADI")
+        mta.wait_log(f"{i}: removed", deadline=30)
     assert len(agent.requests) == 1
 
 

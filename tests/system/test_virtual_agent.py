@@ -567,21 +567,9 @@ def test_full_disk(virtual, small_disk):
 
 @contextlib.contextmanager
 def strace(a, *args):
-    """strace attached to the agent."""
-    if shutil.which("strace") is None:
-        pytest.skip("needs strace")
-    out = a.dir / "strace"
     a.wait_free()  # what it tells master when a client goes is a write that nobody means to count
-    p = subprocess.Popen(["strace", "-s", "200", "-o", out, *args, "-p", str(a.process.pid)], stderr=subprocess.PIPE, text=True)
-    attached = p.stderr.readline()
-    if "attached" not in attached:
-        p.kill()
-        assert a.process.poll() is None, (a.lines, out.read_text())
-        pytest.skip(f"strace: {attached}")
-    yield out
-    p.terminate()
-    p.wait(10)
-    p.stderr.close()
+    with agent.strace(a.process.pid, a.dir / "strace", *args) as out:
+        yield out
 
 
 WRITING = "error writing message: {}"
