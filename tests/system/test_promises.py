@@ -122,6 +122,18 @@ def test_state(system, name):
         assert int(s[caps], 16) == 0, caps
 
 
+SINGLE = {"flush", "showq", "virtual"}  # one client a process, as pipe, spawn and local
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_scheduling(system, name):
+    """Who works for many does not give way to each one it wakes; who may run programs leaves them the usual way."""
+    expected = os.SCHED_OTHER if name in SINGLE else os.SCHED_BATCH
+    if os.sched_getscheduler(0) != os.SCHED_OTHER:
+        expected = os.sched_getscheduler(0)
+    assert os.sched_getscheduler(system[1][name]) == expected
+
+
 def listeners(pid):
     """inode -> path of the UNIX sockets that listen."""
     out = {}
