@@ -373,11 +373,12 @@ def test_busy_bounce_service(system):
                 except BlockingIOError:
                     break
         mta.start()
-        ids = [mta.inject("s@x.test", ["a@fake.test"]) for _ in range(3)]
+        ids = [mta.inject("s@x.test", ["a@fake.test"], mode=0o600) for _ in range(3)]
         for i in ids:
             (mta.queue / "bounce" / i).write_text("something")
             if os.geteuid() == 0:
                 shutil.chown(mta.queue / "bounce" / i, mta.owner()[0])
+            (mta.queue / "incoming" / i).chmod(0o700)  # only now may qmgr, which has just begun, take it
         mta.wake()
         wait_for("the recipients are done", lambda: len(agent.requests) == 3)
         before.close()
