@@ -122,6 +122,7 @@ def test_corrupt(system, damage):
     other = mta.send(good)
     mta.wait_log(f'warning: saving corrupt file "{i}" from queue "active" to queue "corrupt"')
     mta.wait_log(f"{other}: removed")
+    wait_for("the damaged file is put aside", (mta.queue / "corrupt" / i).exists)
     assert (mta.queue / "corrupt" / i).read_bytes() == bad
 
 
@@ -536,7 +537,7 @@ def test_still_being_delivered(system):
         fcntl.flock(f, fcntl.LOCK_SH)
         mta.start()
         mta.wait_log(f"{i}: skipped, still being delivered")
-        assert (mta.queue / "incoming" / i).stat().st_mtime > time.time() + 30
+        wait_for("it waits", lambda: (mta.queue / "incoming" / i).stat().st_mtime > time.time() + 30)
     mta.wake("AI")
     mta.wait_log(f"{i}: removed")
 
