@@ -93,7 +93,7 @@ static void take_server(struct dns_config *c, const struct __res_state *st, int 
 	c->n_servers++;
 }
 
-int dns_config_system(struct dns_config **ret, struct why *why)
+int dns_config_of_host(struct dns_config **ret, struct why *why)
 {
 	struct __res_state *st = mem_new(struct __res_state);
 	struct dns_config *c;
@@ -137,7 +137,7 @@ static void check_file(struct dns *d)
 		return;
 	d->file_ino = st.st_ino;
 	d->file_time = st.st_mtim;
-	if (d->config != NULL && dns_config_system(&c, NULL) == 0) {
+	if (d->config != NULL && dns_config_of_host(&c, NULL) == 0) {
 		if (--d->config->refs == 0)
 			dns_config_free(d->config);
 		d->config = c;
@@ -183,7 +183,7 @@ int dns_new(const struct dns_settings *s, struct dns **ret, struct why *why)
 		r = dns_config_parse(servers, &d->config, why);
 	} else {
 		check_file(d);
-		r = dns_config_system(&d->config, why);
+		r = dns_config_of_host(&d->config, why);
 	}
 	if (r < 0) {
 		dns_free(d);

@@ -43,7 +43,7 @@ struct dns {
 /** Parse a list of servers "[addr]:port, addr, ...": 0 or -EINVAL. */
 _must_use_ int dns_config_parse(struct str servers, struct dns_config **ret, struct why *why);
 /** Read the system's configuration: 0 or -EIO. */
-_must_use_ int dns_config_system(struct dns_config **ret, struct why *why);
+_must_use_ int dns_config_of_host(struct dns_config **ret, struct why *why);
 void dns_config_free(struct dns_config *c);
 /** The present configuration with a reference; looks for a changed resolv.conf now and then. */
 struct dns_config *dns_config_get(struct dns *d, unsigned *ret_turn);
