@@ -86,8 +86,8 @@ static void end_message(struct finish *f)
 {
 	struct qmgr *q = f->q;
 	/* Only the id and what it was asked for outlive it. */
-	const char *from = f->deferred_file ? f->m->again_from : NULL;
-	bool ignore_time = f->m->again_ignore_time, flush = f->m->again_flush;
+	const struct again again = f->m->again;
+	bool is_deferred = f->deferred_file;
 	char id[QUEUE_ID_MAX + 1];
 
 	memcpy(id, f->m->id, sizeof(id));
@@ -99,8 +99,8 @@ static void end_message(struct finish *f)
 	q->flow_owed++;
 	active_forget(q, f->m);
 	free(f);
-	if (from != NULL)
-		load_message(q, str_of(id), from, ignore_time, flush);
+	if (is_deferred && again.from != NULL)
+		load_message(q, str_of(id), again.from, again.ignore_time, again.flush);
 }
 
 static void look_done(struct job *j)

@@ -33,8 +33,7 @@ struct load {
 	char id[QUEUE_ID_MAX + 1];
 	const char *from;
 	bool ignore_time, flush;
-	const char *again_from; /* a scan met it again meanwhile: its queue, and what it wanted */
-	bool again_ignore_time, again_flush;
+	struct again again; /* a scan met it again meanwhile */
 	size_t max;
 	struct message *m; /* result; NULL: there is none */
 	bool entered;      /* the file came to active/ */
@@ -226,8 +225,8 @@ static void load_done(struct job *j)
 		q->has_strays = true; /* unless it could leave again */
 	if (l->m != NULL)
 		active_add(q, l->m);
-	else if (l->again_from != NULL)
-		load_message(q, str_of(l->id), l->again_from, l->again_ignore_time, l->again_flush);
+	else if (l->again.from != NULL)
+		load_message(q, str_of(l->id), l->again.from, l->again.ignore_time, l->again.flush);
 	free(l);
 	scan_pump(q);
 }
@@ -246,20 +245,15 @@ void load_message(struct qmgr *q, struct str id, const char *from, bool ignore_t
 	struct message *m = map_get(q->active, id);
 	struct load *l;
 
-	if (m != NULL) {
-		/* A worker has put it there a moment ago, or it has just come from there: see end_message(). */
-		m->again_from = from;
-		m->again_ignore_time = m->again_ignore_time || ignore_time;
-		m->again_flush = m->again_flush || flush;
-	}
+	/* A worker has put it there a moment ago, or it has just come from there: see end_message(). */
+	if (m != NULL)
+		again_ask(&m->again, from, ignore_time, flush);
 	if (m != NULL || (q->busy > 0 && journal_is_busy(q->journal, id)))
 		return;
 	l = map_get(q->loading, id);
 	if (l != NULL) {
 		/* Asked for again while a worker looks at it: what it has seen may be out of date. */
-		l->again_from = from;
-		l->again_ignore_time = l->again_ignore_time || ignore_time;
-		l->again_flush = l->again_flush || flush;
+		again_ask(&l->again, from, ignore_time, flush);
 		return;
 	}
 	l = mem_new(struct load);

@@ -99,6 +99,15 @@ struct route {
 	bool discard; /* nothing is to be done (double bounce, redirected) */
 };
 
+/** What is to be done again later, because it was asked for at a moment when it could not be done. */
+struct again {
+	const char *from; /* the queue; NULL: nothing was asked for */
+	bool ignore_time, flush;
+};
+
+/** Ask; what was asked before is not forgotten. `from` is one of the names of queues. */
+void again_ask(struct again *a, const char *from, bool ignore_time, bool flush);
+
 /** A message in the active queue; owned by the loop once loaded. */
 struct message {
 	char id[QUEUE_ID_MAX + 1];
@@ -111,12 +120,11 @@ struct message {
 	size_t outstanding; /* requests and deferrals under way */
 	bool failed;        /* some recipient must be tried again */
 	bool force_expired;
-	bool bounce_now;        /* force-expired with a defer log: no delivery attempt */
-	bool flush;             /* forget dead transports and destinations of this message */
-	bool override_defer;    /* defer_transports does not count */
-	const char *again_from; /* a scan saw it there before its end was known here */
-	bool again_ignore_time, again_flush;
-	bool probe; /* counted in q->n_probes */
+	bool bounce_now;     /* force-expired with a defer log: no delivery attempt */
+	bool flush;          /* forget dead transports and destinations of this message */
+	bool override_defer; /* defer_transports does not count */
+	bool probe;          /* counted in q->n_probes */
+	struct again again;  /* a scan saw its file before its end was known here */
 	enum home home;
 	struct journal_place place; /* unless it always was a file */
 	struct list in_young;       /* in q->young, oldest first, while it lies in the journal */
@@ -136,7 +144,7 @@ struct scan {
 	struct strv found; /* ids that are due, up to where the scan is */
 	size_t next;       /* first of them that was not taken up */
 	bool ignore_time, flush;
-	bool again, again_ignore_time, again_flush; /* another one was asked for meanwhile */
+	struct again again; /* another one was asked for meanwhile */
 };
 
 /** A router with its tables; replaced as a whole when a table has changed. */

@@ -85,11 +85,16 @@ static void start_sweep(struct qmgr *q, struct scan *s)
 	pool_submit(q->pool, &w->job);
 }
 
+void again_ask(struct again *a, const char *from, bool ignore_time, bool flush)
+{
+	a->from = from;
+	a->ignore_time = a->ignore_time || ignore_time;
+	a->flush = a->flush || flush;
+}
+
 void scan_request(struct qmgr *q, struct scan *s, bool ignore_time, bool flush)
 {
-	s->again = true;
-	s->again_ignore_time = s->again_ignore_time || ignore_time;
-	s->again_flush = s->again_flush || flush;
+	again_ask(&s->again, s->queue, ignore_time, flush);
 	scan_pump(q);
 }
 
@@ -98,11 +103,11 @@ static bool begin_scan(struct scan *s)
 {
 	int r;
 
-	if (!s->again)
+	if (s->again.from == NULL)
 		return false;
-	s->ignore_time = s->again_ignore_time;
-	s->flush = s->again_flush;
-	s->again = s->again_ignore_time = s->again_flush = false;
+	s->ignore_time = s->again.ignore_time;
+	s->flush = s->again.flush;
+	s->again = (struct again){ .from = NULL };
 	r = queue_scan_open(str_of(s->queue), &s->s);
 	if (r < 0)
 		log_warn("scan queue %s: %s", s->queue, strerrordesc_np(-r));

@@ -352,10 +352,12 @@ def strace(pid, out, *args):
         p.kill()
         assert os.path.exists(f"/proc/{pid}"), out.read_text()
         pytest.skip(f"strace: {attached}")
-    yield out
-    p.terminate()
-    p.wait(10)
-    p.stderr.close()
+    try:
+        yield out
+    finally:
+        p.terminate()
+        p.wait(10)
+        p.stderr.close()
 
 
 class Result:
