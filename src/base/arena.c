@@ -7,8 +7,8 @@
 #include "base/arena.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 
+#include "base/format.h"
 #include "base/mem.h"
 
 #ifdef __SANITIZE_ADDRESS__
@@ -182,17 +182,16 @@ struct str arena_fmt(struct arena *a, const char *fmt, ...)
 {
 	va_list ap;
 	char *p;
-	int n;
+	size_t n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = format_text(NULL, 0, fmt, ap);
 	va_end(ap);
-	check(n >= 0);
-	p = arena_alloc(a, (size_t)n + 1);
+	p = arena_alloc(a, n + 1);
 	va_start(ap, fmt);
-	(void)vsnprintf(p, (size_t)n + 1, fmt, ap);
+	(void)format_text(p, n + 1, fmt, ap);
 	va_end(ap);
-	return str_from(p, (size_t)n);
+	return str_from(p, n);
 }
 
 void arena_on_free(struct arena *a, void (*fn)(void *), void *ptr)

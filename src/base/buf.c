@@ -5,8 +5,8 @@
 #include "base/buf.h"
 
 #include <errno.h>
-#include <stdio.h>
 
+#include "base/format.h"
 #include "base/mem.h"
 
 /* The first allocation; most texts fit. */
@@ -110,7 +110,7 @@ int buf_addv(struct buf *b, const char *fmt, va_list ap)
 {
 	va_list again;
 	size_t room;
-	int n;
+	size_t n;
 	int r;
 
 	r = buf_reserve(b, 0);
@@ -118,17 +118,16 @@ int buf_addv(struct buf *b, const char *fmt, va_list ap)
 		return r;
 	room = b->cap - b->len;
 	va_copy(again, ap);
-	n = vsnprintf(b->ptr + b->len, room, fmt, again);
+	n = format_text(b->ptr + b->len, room, fmt, again);
 	va_end(again);
-	check(n >= 0);
-	if ((size_t)n >= room) {
+	if (n >= room) {
 		b->ptr[b->len] = '\0';
-		r = buf_reserve(b, (size_t)n);
+		r = buf_reserve(b, n);
 		if (r < 0)
 			return r;
-		(void)vsnprintf(b->ptr + b->len, b->cap - b->len, fmt, ap);
+		(void)format_text(b->ptr + b->len, b->cap - b->len, fmt, ap);
 	}
-	b->len += (size_t)n;
+	b->len += n;
 	return 0;
 }
 

@@ -5,9 +5,9 @@
 #include "base/why.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 
 #include "base/buf.h"
+#include "base/format.h"
 #include "base/text.h"
 
 /* Format into the reason; returns the length that is there. */
@@ -15,11 +15,10 @@ static size_t fill(struct why *why, const char *fmt, va_list ap)
 {
 	/* Callers put a new beginning before the text that is there: it may be an argument. */
 	char text[sizeof why->text];
-	int n = vsnprintf(text, sizeof text, fmt, ap);
+	size_t n = format_text(text, sizeof text, fmt, ap);
 
-	check(n >= 0);
-	memcpy(why->text, text, MIN((size_t)n + 1, sizeof text));
-	return MIN((size_t)n, sizeof text - 1);
+	memcpy(why->text, text, MIN(n + 1, sizeof text));
+	return MIN(n, sizeof text - 1);
 }
 
 int why_set(struct why *why, int err, const char *fmt, ...)

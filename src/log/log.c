@@ -17,6 +17,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/format.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "log/sink_priv.h"
@@ -154,12 +155,11 @@ static void emit(enum log_sev sev, const char *fmt, va_list ap)
 	_cleanup_buf_ struct buf stamp = BUF_LOCAL(BUF_SMALL);
 	struct str text;
 	char room[TEXT_MAX + 8];
-	int n;
+	size_t n;
 
 	buf_puts(&raw, the_severities[sev].prefix);
-	n = vsnprintf(room, sizeof room, fmt, ap);
-	check(n >= 0);
-	text_printable(&raw, str_from(room, MIN((size_t)n, sizeof room - 1)), true);
+	n = format_text(room, sizeof room, fmt, ap);
+	text_printable(&raw, str_from(room, MIN(n, sizeof room - 1)), true);
 	text = cut(buf_str(&raw));
 	if (the_log.to_stderr || the_log.sinks == NULL)
 		to_stderr(the_log.tag, text);

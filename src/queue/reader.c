@@ -6,9 +6,9 @@
  */
 #include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "base/format.h"
 #include "queue/message_priv.h"
 
 /* Bytes that one read of a large message takes. */
@@ -43,7 +43,7 @@ static int _printf_(2, 3) damaged(struct queue_reader *r, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(r->error, sizeof(r->error), fmt, ap);
+	(void)format_text(r->error, sizeof(r->error), fmt, ap);
 	va_end(ap);
 	return -EBADMSG;
 }

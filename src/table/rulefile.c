@@ -4,8 +4,8 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 
+#include "base/format.h"
 #include "base/strv.h"
 #include "table/textfile.h"
 
@@ -15,7 +15,7 @@ void rule_note(const struct table *t, int line, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	(void)format_text(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	note(t->s.notes, NOTE_WARN, "%s map %s, line %d: %s", t->type, t->name, line, text);
 }
