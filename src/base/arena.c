@@ -104,6 +104,19 @@ void arena_clear(struct arena *a)
 	POISON(keep->data, keep->size);
 }
 
+void arena_trim(struct arena *a, size_t max)
+{
+	run_hooks(a);
+	while (a->blocks != NULL && a->blocks->size > max) {
+		struct block *b = a->blocks;
+
+		a->blocks = b->next;
+		free_block(b);
+	}
+	a->held = a->used = 0;
+	arena_clear(a);
+}
+
 /* Add a block that has room for `need` bytes; false when the limit forbids it. */
 static bool grow(struct arena *a, size_t need)
 {

@@ -23,6 +23,8 @@ DEFINE_CLEANUP(struct arena *, arena_free);
 #define _cleanup_arena_ _cleanup_(arena_freep)
 /** Run the registered functions and forget all objects; keeps one block for reuse. */
 void arena_clear(struct arena *a);
+/** As arena_clear, but the block that is kept has at most `max` bytes. */
+void arena_trim(struct arena *a, size_t max);
 
 /** `size` zeroed bytes, aligned for any type. check()s the limit. */
 _alloc_ void *arena_alloc(struct arena *a, size_t size);

@@ -46,6 +46,14 @@ void buf_done(struct buf *b);
 
 /** Forget the content, keep the memory. */
 void buf_clear(struct buf *b);
+/** As buf_clear, but memory of more than `max` bytes is given back. */
+static inline void buf_trim(struct buf *b, size_t max)
+{
+	if (b->cap > max)
+		buf_done(b);
+	else
+		buf_clear(b);
+}
 /** Shorten to `len` bytes; `len` is not greater than the length. */
 void buf_truncate(struct buf *b, size_t len);
 /** Remove the first `n` bytes. */

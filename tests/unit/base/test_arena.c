@@ -96,6 +96,32 @@ static void test_reuse(void **state)
 	}
 }
 
+/* A block up to the size that may stay is used again; a larger one is given back. */
+static void test_trim(void **state)
+{
+	_cleanup_arena_ struct arena *a = arena_new(10000);
+	const void *first;
+
+	(void)state;
+	arena_trim(a, 0);
+	first = arena_alloc(a, 9000);
+	arena_trim(a, 9008);
+	assert_int_equal(arena_used(a), 0);
+	assert_null(arena_try(a, 9500)); /* the block counts */
+	assert_ptr_equal(arena_alloc(a, 9000), first);
+	arena_trim(a, 8999);
+	assert_int_equal(arena_used(a), 0);
+	assert_non_null(arena_try(a, 9500));
+	arena_trim(a, 0);
+	/* Of several the largest that may stay does. */
+	first = arena_alloc(a, 500);
+	(void)arena_alloc(a, 900);
+	(void)arena_alloc(a, 6000);
+	arena_trim(a, 1000);
+	assert_int_equal(arena_used(a), 0);
+	assert_ptr_equal(arena_alloc(a, 500), first);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -103,6 +129,7 @@ int main(void)
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_hooks),
 		cmocka_unit_test(test_reuse),
+		cmocka_unit_test(test_trim),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,6 +34,26 @@ static void test_append(void **state)
 	assert_string_equal(buf_cstr(&b), "");
 }
 
+static void test_trim(void **state)
+{
+	_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+	size_t cap;
+
+	(void)state;
+	buf_trim(&b, 0);
+	for (int i = 0; i < 1000; i++)
+		buf_putc(&b, 'x');
+	cap = b.cap;
+	buf_trim(&b, cap);
+	assert_string_equal(buf_cstr(&b), "");
+	assert_int_equal(b.cap, cap);
+	buf_putc(&b, 'y');
+	buf_trim(&b, cap - 1);
+	assert_int_equal(b.cap, 0);
+	buf_putc(&b, 'z');
+	assert_string_equal(buf_cstr(&b), "z");
+}
+
 static void test_limit(void **state)
 {
 	_cleanup_buf_ struct buf b = BUF(5);
@@ -135,6 +155,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_append),
 		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_trim),
 		cmocka_unit_test(test_local),
 		cmocka_unit_test(test_local_limit),
 		cmocka_unit_test(test_edges),
