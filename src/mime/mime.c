@@ -13,10 +13,14 @@
 
 /* Levels above the nesting limit that are still accepted (observed behaviour of Postfix). */
 #define NESTING_EXTRA 2
+/* Room for boundaries at first; a stack that grew beyond it is not kept for the next message. */
+#define FIRST_DEPTH ((size_t)4)
+/* Bytes of a header and of a boundary that are kept for the next message. */
+#define KEEP_HEADER   ((size_t)2 * 1024)
+#define KEEP_BOUNDARY ((size_t)256)
 
 struct boundary {
-	char *text;
-	size_t len;
+	struct buf text;
 	bool digest; /* parts are messages unless they say otherwise */
 };
 
@@ -40,7 +44,7 @@ struct mime {
 	bool encode;       /* its body is being converted */
 	int64_t offset;
 
-	struct boundary *stack;
+	struct boundary *stack; /* the memory of texts above `depth` is used again */
 	size_t depth;
 	size_t depth_max; /* allocated */
 	struct qp_encoder qp;
@@ -59,23 +63,48 @@ struct mime *mime_new(const struct mime_settings *s, const struct mime_callbacks
 {
 	struct mime *m = mem_new(struct mime);
 
-	m->set = *s;
 	m->cb = cb;
 	m->ctx = ctx;
-	m->in_header = true;
-	m->cls = MIME_PRIMARY;
 	m->header = BUF((size_t)1 << 40);
 	qp_init(&m->qp, put_qp_line, m);
+	mime_reset(m, s);
 	return m;
+}
+
+static void free_stack(struct mime *m)
+{
+	for (size_t i = 0; i < m->depth_max; i++)
+		buf_done(&m->stack[i].text);
+	free(TAKE(m->stack));
+	m->depth_max = 0;
+}
+
+void mime_reset(struct mime *m, const struct mime_settings *s)
+{
+	if (m->depth_max > FIRST_DEPTH)
+		free_stack(m);
+	for (size_t i = 0; i < m->depth_max; i++)
+		buf_trim(&m->stack[i].text, KEEP_BOUNDARY);
+	buf_trim(&m->header, KEEP_HEADER);
+	buf_clear(&m->qp.out);
+	*m = (struct mime){
+		.set = *s,
+		.cb = m->cb,
+		.ctx = m->ctx,
+		.in_header = true,
+		.cls = MIME_PRIMARY,
+		.header = m->header,
+		.stack = m->stack,
+		.depth_max = m->depth_max,
+		.qp = m->qp,
+	};
 }
 
 void mime_free(struct mime *m)
 {
 	if (m == NULL)
 		return;
-	while (m->depth > 0)
-		free(m->stack[--m->depth].text);
-	free(m->stack);
+	free_stack(m);
 	buf_done(&m->header);
 	qp_done(&m->qp);
 	free(m);
@@ -147,17 +176,23 @@ static void push_boundary(void *ctx, struct str text)
 {
 	struct push *p = ctx;
 	struct mime *m = p->m;
+	struct boundary *b;
 
 	if (m->depth == m->set.nesting_limit + NESTING_EXTRA) {
 		report(m, MIME_ERR_NESTING, MIME_OPT_REPORT_NESTING, p->header);
 		return;
 	}
 	if (m->depth == m->depth_max) {
-		m->depth_max = m->depth_max * 2 + 4;
+		m->depth_max = m->depth_max * 2 + FIRST_DEPTH;
 		m->stack = mem_resize(m->stack, m->depth_max, sizeof(*m->stack));
+		for (size_t i = m->depth; i < m->depth_max; i++)
+			m->stack[i].text = BUF(0);
 	}
-	text = str_head(text, m->set.boundary_length_limit);
-	m->stack[m->depth++] = (struct boundary){ .text = str_dup(text), .len = text.len };
+	b = &m->stack[m->depth++];
+	buf_clear(&b->text);
+	b->text.limit = m->set.boundary_length_limit;
+	buf_put(&b->text, str_head(text, b->text.limit));
+	b->digest = false;
 }
 
 static bool is_8bit(enum mime_encoding e)
@@ -271,7 +306,7 @@ static size_t find_boundary(const struct mime *m, struct str line)
 		return 0;
 	line = str_skip(line, 2);
 	for (size_t i = m->depth; i > 0; i--)
-		if (str_starts(line, str_from(m->stack[i - 1].text, m->stack[i - 1].len)))
+		if (str_starts(line, buf_str(&m->stack[i - 1].text)))
 			return i;
 	return 0;
 }
@@ -279,11 +314,10 @@ static size_t find_boundary(const struct mime *m, struct str line)
 static int at_boundary(struct mime *m, size_t level, struct str line, bool partial)
 {
 	struct boundary *b = &m->stack[level - 1];
-	bool last = str_starts(str_skip(line, 2 + b->len), STR("--"));
+	bool last = str_starts(str_skip(line, 2 + b->text.len), STR("--"));
 	int r;
 
-	while (m->depth > level - (last ? 1 : 0))
-		free(m->stack[--m->depth].text);
+	m->depth = level - (last ? 1 : 0);
 	if (last) {
 		entity_none(m);
 		m->offset = 0;

@@ -84,6 +84,13 @@ struct mime;
  */
 _alloc_ struct mime *mime_new(const struct mime_settings *s, const struct mime_callbacks *cb,
 	void *ctx);
+/**
+ * Forget the message; the machine is ready for another one. Memory that an unusual message took is
+ * given back.
+ *
+ * @param s   copied
+ */
+void mime_reset(struct mime *m, const struct mime_settings *s);
 /** Free. NULL is accepted. */
 void mime_free(struct mime *m);
 DEFINE_CLEANUP(struct mime *, mime_free);

@@ -63,9 +63,8 @@ static const struct mime_settings defaults = {
 };
 
 /* Lines are separated by '\n'; one that ends in '\\' is a piece. */
-static void run(struct trace *t, const struct mime_settings *s, const char *input)
+static void feed(struct mime *m, const char *input)
 {
-	struct mime *m = mime_new(s, &callbacks, t);
 	struct str rest = str_of(input);
 
 	while (rest.len > 0) {
@@ -78,6 +77,38 @@ static void run(struct trace *t, const struct mime_settings *s, const char *inpu
 		assert_int_equal(mime_line(m, line, partial), 0);
 		rest = nl < 0 ? STR_EMPTY : str_skip(rest, (size_t)nl + 1);
 	}
+}
+
+/* Messages that are given up in the middle of something, with every kind of error. */
+static const char *const unfinished[] = {
+	"Content-Type: multipart/digest; boundary=bb\nContent-Transfer-Encoding: 8bit\n\n--bb\n"
+	"Content-Type: multipart/x; boundary=A\n\n--A\nContent-Type: message/rfc822\n\nS: \344\\\n",
+	"A: \344\nContent-Transfer-Encoding: 8bit\nno header\n\344=\\\n",
+	"Content-Type: message/partial\nContent-Transfer-Encoding: x\n\n",
+	"Content-Type: multipart/x; boundary=a\n\n--a\n"
+	"Content-Type: multipart/x; boundary=b\n\n--b\n"
+	"Content-Type: multipart/x; boundary=c\n\n--c\n"
+	"Content-Type: multipart/x; boundary=d\n\n--d\n"
+	"Content-Type: multipart/x; boundary=e\n\n--e\n"
+	"Content-Type: multipart/x; boundary=f\n\n--f\nX: y",
+};
+
+/* One message; `before`: another one first, by its number in `unfinished` + 1. */
+static void run(struct trace *t, const struct mime_settings *s, size_t before, const char *input)
+{
+	struct mime_settings strict = { .options = ~(unsigned)MIME_OPT_DISABLE,
+		.header_size_limit = 200,
+		.boundary_length_limit = 100,
+		.nesting_limit = 4 };
+	struct mime *m = mime_new(before > 0 ? &strict : s, &callbacks, t);
+
+	if (before > 0) {
+		feed(m, unfinished[before - 1]);
+		mime_reset(m, s);
+		buf_clear(&t->out);
+	}
+	assert_int_equal(mime_errors(m), 0);
+	feed(m, input);
 	assert_int_equal(mime_end(m), 0);
 	mime_free(m);
 }
@@ -90,13 +121,14 @@ struct sample {
 static void run_samples(const struct sample *c, size_t n, const struct mime_settings *s,
 	bool offsets)
 {
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n * (1 + ARRAY_LEN(unfinished)); i++) {
 		struct trace t = { BUF(BUF_MEDIUM), offsets };
+		const struct sample *at = &c[i % n];
 
-		run(&t, s, c[i].in);
-		if (!str_eq(buf_str(&t.out), str_of(c[i].out)))
-			fail_msg("case %zu:\n%s\ngives\n%s\nwanted\n%s", i, c[i].in,
-				buf_cstr(&t.out), c[i].out);
+		run(&t, s, i / n, at->in);
+		if (!str_eq(buf_str(&t.out), str_of(at->out)))
+			fail_msg("case %zu after %zu:\n%s\ngives\n%s\nwanted\n%s", i % n, i / n,
+				at->in, buf_cstr(&t.out), at->out);
 		buf_done(&t.out);
 	}
 }
@@ -207,7 +239,7 @@ static void test_nesting(void **state)
 
 		for (int i = 0; i < levels; i++)
 			buf_putf(&in, "Content-Type: multipart/x; boundary=b%d\n\n--b%d\n", i, i);
-		run(&t, &s, buf_cstr(&in));
+		run(&t, &s, 0, buf_cstr(&in));
 		error = str_find(buf_str(&t.out), STR("!|MIME nesting exceeds")) >= 0;
 		if (error != (levels > 5))
 			fail_msg("%d levels", levels);
