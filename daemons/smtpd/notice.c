@@ -8,6 +8,8 @@
 
 /* Longest line of the transcript that is kept. */
 #define MAX_LINE 500
+/* Memory of a transcript that the next one uses again. */
+#define KEPT 1024
 
 void notice_line(struct session *s, const char *prefix, struct str line)
 {
@@ -24,8 +26,7 @@ void notice_line(struct session *s, const char *prefix, struct str line)
 
 void notice_forget(struct session *s)
 {
-	buf_done(&s->history);
-	s->history = BUF(SIZE_MAX / 2);
+	buf_trim(&s->history, KEPT);
 	s->history_lines = 0;
 }
 

@@ -257,7 +257,7 @@ static void session_done(struct session *s)
 	buf_done(&s->helo_text);
 	buf_done(&s->line);
 	buf_done(&s->out);
-	notice_forget(s);
+	buf_done(&s->history);
 	arena_free(s->tx);
 	arena_free(s->scratch);
 	arena_free(s->told);

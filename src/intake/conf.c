@@ -10,6 +10,8 @@
 
 /* How long the queue manager may take to accept a connection. */
 #define TRIGGER_TIMEOUT (10 * USEC_PER_SEC)
+/* Messages whose memory is kept for later ones: as many as mostly wait for the disk together. */
+#define SPARES 100
 
 static unsigned propagate_parse(const char *text)
 {
@@ -146,6 +148,7 @@ int intake_conf_new(const struct intake_settings *s, struct intake_conf **ret, s
 	byteset_parse(&c->strip_bytes, str_of(s->message_strip_characters));
 	byteset_parse(&c->stray_bytes, s->cleanup_replace_stray_cr_lf ? STR("\\r\\n") : STR_EMPTY);
 	c->mime = mime_settings(s);
+	c->spares = spares_new(SPARES, intake_discard);
 	if (s->qmgr_path != NULL)
 		c->qmgr = ipc_bell_new(s->qmgr_path, STR("W"), TRIGGER_TIMEOUT);
 	*ret = c;
@@ -170,6 +173,7 @@ void intake_conf_free(struct intake_conf *c)
 	strv_done(&c->masquerade_exceptions);
 	strv_done(&c->drop_headers);
 	ipc_bell_free(c->qmgr);
+	spares_free(c->spares);
 	free(c);
 }
 

@@ -147,7 +147,10 @@ void content_begin(struct intake *it)
 	it->data_offset = writer_offset(it->w);
 	it->in_rcpts = false;
 	it->state = STATE_CONTENT;
-	it->mime = mime_new(&set, &the_callbacks, it);
+	if (it->mime == NULL)
+		it->mime = mime_new(&set, &the_callbacks, it);
+	else
+		mime_reset(it->mime, &set);
 }
 
 /* Unwanted bytes: a copy without them, or the text itself. */

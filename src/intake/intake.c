@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * intake/intake.c — one message from its first record to its end.
+ *
+ * An object whose message is over is kept among the spares of the conf with the memory it has: what a
+ * message needs is allocated once for many.
  */
 #include "intake/intake_priv.h"
 
 #include <errno.h>
 
-#include "base/map.h"
 #include "base/mem.h"
 #include "ipc/client.h"
 
@@ -14,40 +16,29 @@
 #define CANNOT_BOUNCE (INTAKE_STAT_BAD | INTAKE_STAT_WRITE | INTAKE_STAT_DEFER | INTAKE_STAT_RCPT)
 /* These end the work even when a bounce will need the rest of the message. */
 #define INCOMPLETE (INTAKE_STAT_BAD | INTAKE_STAT_WRITE | INTAKE_STAT_SIZE | INTAKE_STAT_DEFER)
+/* Bytes that are kept for the next message: enough for some twenty recipients. */
+#define KEEP_ARENA   ((size_t)8 * 1024)
+#define KEEP_SCRATCH ((size_t)2 * 1024)
+#define KEEP_TEXT    ((size_t)512)
 
-int intake_open(const struct intake_conf *c, unsigned flags, struct intake **ret, struct why *why)
+static struct intake *make(void)
 {
-	const struct intake_settings *s = c->s;
-	struct writer *w;
-	struct intake *it;
-	int r = writer_open(s->queue, s->journal, s->message_size_limit, &w, why);
+	struct intake *it = mem_new(struct intake);
 
-	if (r < 0)
-		return r;
-	it = mem_new(struct intake);
-	it->c = c;
-	it->s = s;
-	it->w = w;
-	it->flags = flags;
+	it->w = writer_new();
 	it->arena = arena_new(0);
 	it->scratch = arena_new(0);
 	it->last_rcpt = BUF(BUF_SMALL);
 	it->dsn_orcpt = BUF(BUF_MEDIUM);
 	it->orig_rcpt = BUF(BUF_MEDIUM);
-	if ((flags & INTAKE_SMTPUTF8) != 0)
-		it->sendopts |= SENDOPT_SMTPUTF8_REQUESTED;
-	if ((flags & INTAKE_REQUIRETLS) != 0)
-		it->sendopts |= SENDOPT_REQUIRETLS;
-	*ret = it;
-	return 0;
+	return it;
 }
 
-void intake_free(struct intake *it)
+void intake_discard(void *object)
 {
-	if (it == NULL)
-		return;
+	struct intake *it = object;
+
 	mime_free(it->mime);
-	map_free(it->dups);
 	strv_done(&it->bcc);
 	buf_done(&it->last_rcpt);
 	buf_done(&it->dsn_orcpt);
@@ -56,6 +47,60 @@ void intake_free(struct intake *it)
 	arena_free(it->scratch);
 	arena_free(it->arena);
 	free(it);
+}
+
+/* From one message to the next nothing goes over but memory, and of that no more than is usual. */
+static void forget(struct intake *it)
+{
+	writer_close(it->w);
+	if (it->mime != NULL)
+		mime_reset(it->mime, &it->c->mime);
+	strv_done(&it->bcc);
+	buf_trim(&it->last_rcpt, KEEP_TEXT);
+	buf_trim(&it->dsn_orcpt, KEEP_TEXT);
+	buf_trim(&it->orig_rcpt, KEEP_TEXT);
+	arena_trim(it->scratch, KEEP_SCRATCH);
+	arena_trim(it->arena, KEEP_ARENA);
+	*it = (struct intake){
+		.w = it->w,
+		.mime = it->mime,
+		.last_rcpt = it->last_rcpt,
+		.dsn_orcpt = it->dsn_orcpt,
+		.orig_rcpt = it->orig_rcpt,
+		.scratch = it->scratch,
+		.arena = it->arena,
+	};
+}
+
+int intake_open(const struct intake_conf *c, unsigned flags, struct intake **ret, struct why *why)
+{
+	const struct intake_settings *s = c->s;
+	struct intake *it = spares_take(c->spares);
+	int r;
+
+	if (it == NULL)
+		it = make();
+	it->c = c;
+	it->s = s;
+	r = writer_open(it->w, s->queue, s->journal, s->message_size_limit, why);
+	if (r < 0) {
+		intake_free(it);
+		return r;
+	}
+	intake_set_flags(it, flags);
+	*ret = it;
+	return 0;
+}
+
+void intake_free(struct intake *it)
+{
+	struct spares *spares;
+
+	if (it == NULL)
+		return;
+	spares = it->c->spares;
+	forget(it);
+	spares_put(spares, it);
 }
 
 const char *intake_id(const struct intake *it)

@@ -8,7 +8,8 @@
  * and behind a socket by cleanup.
  *
  * Thread-safe as a whole: one `struct intake_conf` (immutable, tables open) serves all threads, a
- * struct intake belongs to one.
+ * struct intake belongs to one, from intake_open() to intake_free(). Its memory then waits in the conf
+ * for the next message, at most some 30 KB of each and of no more than 100 messages.
  */
 #pragma once
 
@@ -117,6 +118,7 @@ struct intake_conf;
 /** Open tables; the settings must live as long. */
 _must_use_ int intake_conf_new(const struct intake_settings *s, struct intake_conf **ret,
 	struct why *why);
+/** Close and free; all messages have been freed. NULL is accepted. */
 void intake_conf_free(struct intake_conf *c);
 /** A table that changed, or NULL. */
 const char *intake_conf_changed(const struct intake_conf *c);
@@ -151,5 +153,5 @@ unsigned intake_record(struct intake *it, int type, struct str data);
  * @return status bits
  */
 unsigned intake_finish(struct intake *it, struct str *ret_reason);
-/** Remove what is not finished, free. NULL is accepted. */
+/** Remove what is not finished, give the object back. NULL is accepted. */
 void intake_free(struct intake *it);

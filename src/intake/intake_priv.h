@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "base/spares.h"
 #include "base/strv.h"
 #include "intake/intake.h"
 #include "intake/writer.h"
@@ -47,6 +48,7 @@ struct intake_conf {
 	struct byteset reject_bytes, strip_bytes, stray_bytes;
 	struct mime_settings mime;
 	struct ipc_bell *qmgr; /* NULL: not to be told */
+	struct spares *spares; /* struct intake without a message */
 };
 
 enum intake_state {
@@ -61,6 +63,14 @@ struct intake_attrs {
 	struct str log_origin, log_proto, log_helo;
 	struct str rewrite_context;
 	struct str encoding;
+};
+
+/** Recipients that were written, in the arena of the message. */
+struct dups {
+	struct dup *v; /* slots, a power of two; a slot without text is free */
+	size_t slots;
+	size_t n;
+	size_t bytes; /* at most DUPS_MAX_BYTES, about */
 };
 
 struct intake {
@@ -92,7 +102,7 @@ struct intake {
 	struct buf dsn_orcpt; /* likewise */
 	struct buf orig_rcpt; /* likewise */
 	bool has_orig_rcpt;
-	struct map *dups;
+	struct dups dups;
 	struct strv bcc; /* asked for by checks */
 
 	/* content */
@@ -107,6 +117,8 @@ struct intake {
 
 /* ---- intake.c ---- */
 
+/** Free one of the spares. */
+void intake_discard(void *object);
 /** Nothing more is to be done with this message but reading to its end. */
 bool intake_is_stopped(const struct intake *it);
 /** Remember a failure; the first reason stays. `reason` is copied. */
@@ -178,6 +190,20 @@ void recipient_bcc(struct intake *it, struct str address);
 /** sender_bcc_maps and always_bcc and what checks asked for. */
 void recipient_sender_bcc(struct intake *it);
 void recipient_extra_bcc(struct intake *it);
+
+/* ---- dups.c ---- */
+
+/** Memory for recipients that are remembered, far below what an arena takes. */
+#define DUPS_MAX_BYTES ((size_t)64 * 1024 * 1024)
+
+/**
+ * Remember a recipient.
+ *
+ * @param key     compared byte by byte
+ * @param limit   most recipients that are remembered; 0: as many as there is memory for
+ * @return true when it was not there; beyond the limits it is not remembered
+ */
+bool dups_add(struct dups *d, struct arena *a, struct str key, int64_t limit);
 
 /* ---- mapping.c ---- */
 

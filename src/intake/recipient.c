@@ -5,7 +5,6 @@
  * A written recipient is up to four records: notify_flags, dsn_orig_rcpt, O (as given), R (where mail
  * goes). The same four are written once.
  */
-#include "base/map.h"
 #include "base/text.h"
 #include "intake/intake_priv.h"
 
@@ -20,11 +19,8 @@ struct origin {
 static bool is_new(struct intake *it, const struct origin *o, struct str rcpt)
 {
 	_cleanup_buf_ struct buf key = BUF_LOCAL(BUF_MEDIUM);
-	int64_t limit = it->s->duplicate_filter_limit;
 	int r;
 
-	if (it->dups == NULL)
-		it->dups = map_new(NULL);
 	if (it->s->enable_original_recipient)
 		r = buf_addf(&key, STR_FMT "%c%d%c" STR_FMT "%c", STR_ARG(o->dsn_orcpt), 0,
 			o->dsn_notify, 0, STR_ARG(o->orig), 0);
@@ -36,9 +32,7 @@ static bool is_new(struct intake *it, const struct origin *o, struct str rcpt)
 		return true;
 	for (size_t i = 0; i < key.len; i++)
 		key.ptr[i] = (char)ascii_lower((unsigned char)key.ptr[i]);
-	if (limit > 0 && (int64_t)map_count(it->dups) >= limit)
-		return !map_has(it->dups, buf_str(&key));
-	return map_add(it->dups, buf_str(&key), NULL);
+	return dups_add(&it->dups, it->arena, buf_str(&key), it->s->duplicate_filter_limit);
 }
 
 static void write_rcpt(struct intake *it, const struct origin *o, struct str rcpt)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * intake/writer.c — a message that is being written.
+ * intake/writer.c — messages that are being written, one after the other.
  *
- * Invariant: while file.fd is -1 and nothing was committed, all of the message is in the buffer.
+ * Invariants: while file.fd is -1 and nothing was committed, all of the message is in the buffer. From
+ * one message to the next nothing goes over but the memory of the buffer.
  */
 #include "intake/writer.h"
 
@@ -16,6 +17,8 @@
 
 /* Room from the start: most messages need no more. */
 #define USUAL_BYTES ((size_t)8 * 1024 - 1)
+/* A buffer that is larger is not kept for the next message. */
+#define KEEP_BYTES ((size_t)16 * 1024)
 /* The buffer goes to the file when it has grown to this. */
 #define FLUSH_BYTES ((size_t)512 * 1024)
 /* A record is at most REC_MAX and its head. */
@@ -34,31 +37,36 @@ struct writer {
 	int error;
 };
 
-int writer_open(const struct queue_settings *q, struct journal_writer *j, int64_t limit,
-	struct writer **ret, struct why *why)
+struct writer *writer_new(void)
+{
+	struct writer *w = mem_new(struct writer);
+
+	w->file.fd = -1;
+	w->buf = BUF(BUFFER_MAX);
+	check(buf_reserve(&w->buf, USUAL_BYTES) == 0);
+	return w;
+}
+
+int writer_open(struct writer *w, const struct queue_settings *q, struct journal_writer *j,
+	int64_t limit, struct why *why)
 {
 	static const struct rec_size none;
-	struct writer *w = mem_new(struct writer);
 	int r;
 
+	writer_close(w);
 	w->q = q;
 	w->limit = limit;
-	w->buf = BUF(BUFFER_MAX);
 	w->memory = FLUSH_BYTES;
 	if (j != NULL && journal_reserve(j, &w->file) == 0) {
 		w->journal = j;
 		w->memory = journal_writer_limit(j) + 1;
 	} else {
 		r = queue_create(q, STR(QUEUE_INCOMING), 0600, &w->file, why);
-		if (r < 0) {
-			free(w);
+		if (r < 0)
 			return r;
-		}
 		w->exists = true;
 	}
-	check(buf_reserve(&w->buf, USUAL_BYTES) == 0);
 	rec_put_size(&w->buf, &none);
-	*ret = w;
 	return 0;
 }
 
@@ -220,12 +228,19 @@ void writer_remove(struct writer *w)
 	(void)!queue_remove(w->q, STR(QUEUE_INCOMING), str_of(w->file.id));
 }
 
+void writer_close(struct writer *w)
+{
+	fd_close(w->file.fd);
+	writer_remove(w);
+	buf_trim(&w->buf, KEEP_BYTES);
+	*w = (struct writer){ .file.fd = -1, .buf = w->buf };
+}
+
 void writer_free(struct writer *w)
 {
 	if (w == NULL)
 		return;
-	fd_close(w->file.fd);
-	writer_remove(w);
+	writer_close(w);
 	buf_done(&w->buf);
 	free(w);
 }

@@ -17,17 +17,20 @@
 
 struct writer;
 
+/** A writer without a message. Free with writer_free(). */
+_alloc_ struct writer *writer_new(void);
 /**
- * Begin a message: in memory if the journal has an id for it, else as a file in incoming/.
+ * Begin a message: in memory if the journal has an id for it, else as a file in incoming/. One that was
+ * begun before is closed.
  *
  * @param q       queue layout
  * @param j       the journal; NULL: always a file
  * @param limit   most bytes of the file (message_size_limit); 0: no limit
- * @return 0; negative errno with why
+ * @return 0; negative errno with why: there is no message
  * Blocks: on disk.
  */
-_must_use_ int writer_open(const struct queue_settings *q, struct journal_writer *j, int64_t limit,
-	struct writer **ret, struct why *why);
+_must_use_ int writer_open(struct writer *w, const struct queue_settings *q,
+	struct journal_writer *j, int64_t limit, struct why *why);
 /** The queue id. */
 const char *writer_id(const struct writer *w);
 /** The time that the id tells. */
@@ -57,5 +60,7 @@ _must_use_ int writer_commit(struct writer *w, const struct rec_size *size, stru
 bool writer_is_journaled(const struct writer *w);
 /** Remove what was not committed, now: before the client hears of the failure. */
 void writer_remove(struct writer *w);
-/** Remove what was not committed; free. NULL is accepted. */
+/** Remove what was not committed, forget the message. Of its memory at most 16 KB stay for the next. */
+void writer_close(struct writer *w);
+/** Close; free. NULL is accepted. */
 void writer_free(struct writer *w);

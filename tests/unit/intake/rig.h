@@ -221,27 +221,44 @@ static inline void rig_load(struct rig_result *r, const char *id)
 	rig_dump(&r->file, buf_str(&bytes), id);
 }
 
-/* Run a script; the log is in rig_log. */
-static inline void rig_run(const struct intake_settings *s, unsigned flags, const char *script,
-	struct rig_result *ret)
-{
-	struct intake_settings set = *s;
-	struct router_settings rs = rig_router_settings();
+/* Settings made ready. */
+struct rig {
+	struct intake_settings set;
 	struct router *router;
 	struct intake_conf *conf;
+};
+
+static inline void rig_begin(struct rig *rig, const struct intake_settings *s)
+{
+	struct router_settings rs = rig_router_settings();
+	struct why why = { "" };
+
+	rs.remote_header_rewrite_domain = s->remote_header_rewrite_domain;
+	rig->set = *s;
+	assert_int_equal(router_new(&rs, &rig->router, &why), 0);
+	rig->set.router = rig->router;
+	if (intake_conf_new(&rig->set, &rig->conf, &why) < 0)
+		fail_msg("%s", why.text);
+}
+
+static inline void rig_end(struct rig *rig)
+{
+	intake_conf_free(rig->conf);
+	router_free(rig->router);
+}
+
+/* Run a script; the log is in rig_log. */
+static inline void rig_message(struct rig *rig, unsigned flags, const char *script,
+	struct rig_result *ret)
+{
 	struct intake *it;
 	struct why why = { "" };
 	struct str reason;
 	char id[QUEUE_ID_MAX + 1];
 
-	rs.remote_header_rewrite_domain = s->remote_header_rewrite_domain;
 	buf_clear(&rig_log);
 	*ret = (struct rig_result){ .file = BUF(BUF_MEDIUM) };
-	assert_int_equal(router_new(&rs, &router, &why), 0);
-	set.router = router;
-	if (intake_conf_new(&set, &conf, &why) < 0)
-		fail_msg("%s", why.text);
-	if (intake_open(conf, flags, &it, &why) < 0)
+	if (intake_open(rig->conf, flags, &it, &why) < 0)
 		fail_msg("%s", why.text);
 	(void)snprintf(id, sizeof(id), "%s", intake_id(it));
 	rig_feed(it, script);
@@ -251,12 +268,21 @@ static inline void rig_run(const struct intake_settings *s, unsigned flags, cons
 		memcpy(ret->reason, reason.ptr, reason.len);
 	ret->reason[reason.len] = '\0';
 	intake_free(it);
-	intake_conf_free(conf);
-	router_free(router);
 	rig_load(ret, id);
 	rig_replace(&rig_log, id, strlen(id), "QID");
 	rig_mask_stamps(&ret->file);
 	rig_mask_stamps(&rig_log);
+}
+
+/* The same with settings of its own. */
+static inline void rig_run(const struct intake_settings *s, unsigned flags, const char *script,
+	struct rig_result *ret)
+{
+	struct rig rig;
+
+	rig_begin(&rig, s);
+	rig_message(&rig, flags, script, ret);
+	rig_end(&rig);
 }
 
 /* A message whose outcome is 0, or a failure whose status and reason matter. */

@@ -21,13 +21,13 @@ static int count(const char *dir)
 static void test_commit(void **state)
 {
 	struct rec_size size = { .size = 5, .data_offset = 99 };
-	struct writer *w;
+	struct writer *w = writer_new();
 	struct stat st;
 	struct why why;
 	char path[QUEUE_PATH_MAX];
 
 	(void)state;
-	assert_int_equal(writer_open(&rig_queue, NULL, 0, &w, &why), 0);
+	assert_int_equal(writer_open(w, &rig_queue, NULL, 0, &why), 0);
 	(void)snprintf(path, sizeof(path), "incoming/%s", writer_id(w));
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
@@ -47,12 +47,12 @@ static void test_commit(void **state)
 static void test_hold(void **state)
 {
 	struct rec_size size = { 0 };
-	struct writer *w;
+	struct writer *w = writer_new();
 	struct why why;
 	char path[QUEUE_PATH_MAX];
 
 	(void)state;
-	assert_int_equal(writer_open(&rig_queue, NULL, 0, &w, &why), 0);
+	assert_int_equal(writer_open(w, &rig_queue, NULL, 0, &why), 0);
 	(void)snprintf(path, sizeof(path), "hold/%s", writer_id(w));
 	assert_int_equal(writer_commit(w, &size, STR(QUEUE_HOLD), &why), 0);
 	writer_free(w);
@@ -63,11 +63,11 @@ static void test_hold(void **state)
 static void test_limit(void **state)
 {
 	struct rec_size size = { 0 };
-	struct writer *w;
+	struct writer *w = writer_new();
 	struct why why;
 
 	(void)state;
-	assert_int_equal(writer_open(&rig_queue, NULL, 100, &w, &why), 0);
+	assert_int_equal(writer_open(w, &rig_queue, NULL, 100, &why), 0);
 	writer_put(w, REC_NORM, STR("a"));
 	assert_int_equal(writer_error(w), 0);
 	writer_put(w, REC_NORM, STR_EMPTY);
@@ -81,15 +81,43 @@ static void test_limit(void **state)
 /* A message that is given up leaves nothing. */
 static void test_cancel(void **state)
 {
-	struct writer *w;
+	struct writer *w = writer_new();
 	struct why why;
 
 	(void)state;
-	assert_int_equal(writer_open(&rig_queue, NULL, 0, &w, &why), 0);
+	assert_int_equal(writer_open(w, &rig_queue, NULL, 0, &why), 0);
 	assert_int_equal(count("incoming"), 1);
 	writer_free(w);
 	assert_int_equal(count("incoming"), 0);
 	writer_free(NULL);
+}
+
+/* One after the other: the file, the offset and the error of one are not the next one's. */
+static void test_next(void **state)
+{
+	struct rec_size size = { 0 };
+	struct writer *w = writer_new();
+	struct why why;
+	char path[QUEUE_PATH_MAX];
+
+	(void)state;
+	writer_close(w);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(writer_open(w, &rig_queue, NULL, 100, &why), 0);
+		assert_int_equal(writer_offset(w), 97);
+		writer_put(w, REC_NORM, STR("abcdef"));
+		assert_int_equal(writer_error(w), -EFBIG);
+		assert_int_equal(writer_flush(w), 0);
+		assert_int_equal(count("incoming"), 1); /* opening closes */
+	}
+	assert_int_equal(writer_open(w, &rig_queue, NULL, 0, &why), 0);
+	assert_int_equal(writer_error(w), 0);
+	(void)snprintf(path, sizeof(path), "incoming/%s", writer_id(w));
+	assert_int_equal(writer_commit(w, &size, STR(QUEUE_INCOMING), &why), 0);
+	writer_close(w);
+	assert_int_equal(count("incoming"), 1);
+	assert_int_equal(unlink(path), 0);
+	writer_free(w);
 }
 
 /* More than one buffer: the size record is written in place. */
@@ -99,14 +127,14 @@ static void test_large(void **state)
 	_cleanup_buf_ struct buf big = BUF(BUF_MEDIUM);
 	_cleanup_buf_ struct buf bytes = BUF(BUF_MEDIUM);
 	struct rec_size got;
-	struct writer *w;
+	struct writer *w = writer_new();
 	struct why why;
 	char path[QUEUE_PATH_MAX];
 
 	(void)state;
 	for (int i = 0; i < 100000; i++)
 		buf_puts(&big, "0123456789");
-	assert_int_equal(writer_open(&rig_queue, NULL, 0, &w, &why), 0);
+	assert_int_equal(writer_open(w, &rig_queue, NULL, 0, &why), 0);
 	(void)snprintf(path, sizeof(path), "incoming/%s", writer_id(w));
 	writer_put(w, REC_NORM, buf_str(&big));
 	writer_put(w, REC_NORM, buf_str(&big));
@@ -130,13 +158,13 @@ static const struct journal_settings journal = {
 static struct writer *young(struct journal_reader **r, struct journal_writer **j)
 {
 	struct journal_report report;
-	struct writer *w;
+	struct writer *w = writer_new();
 	struct why why = { "" };
 
 	if (journal_reader_open(&journal, r, &report, &why) < 0)
 		fail_msg("%s", why.text);
 	*j = journal_writer_new(&journal);
-	assert_int_equal(writer_open(&rig_queue, *j, 0, &w, &why), 0);
+	assert_int_equal(writer_open(w, &rig_queue, *j, 0, &why), 0);
 	assert_int_equal(count("incoming"), 0);
 	return w;
 }
@@ -242,9 +270,9 @@ static void test_young_cancel(void **state)
 	(void)state;
 	writer_put(w, REC_NORM, STR("abc"));
 	writer_remove(w);
-	writer_free(w);
+	writer_close(w);
 	/* Over the limit of a message: refused, and the bounce's reader finds what fits. */
-	assert_int_equal(writer_open(&rig_queue, j, 100, &w, &why), 0);
+	assert_int_equal(writer_open(w, &rig_queue, j, 100, &why), 0);
 	writer_put(w, REC_NORM, STR("abcdef"));
 	assert_int_equal(writer_error(w), -EFBIG);
 	assert_int_equal(writer_flush(w), 0);
@@ -257,5 +285,6 @@ static void test_young_cancel(void **state)
 }
 
 RIG_MAIN(cmocka_unit_test(test_commit), cmocka_unit_test(test_hold), cmocka_unit_test(test_limit),
-	cmocka_unit_test(test_cancel), cmocka_unit_test(test_large), cmocka_unit_test(test_young),
-	cmocka_unit_test(test_becomes_file), cmocka_unit_test(test_young_cancel));
+	cmocka_unit_test(test_cancel), cmocka_unit_test(test_next), cmocka_unit_test(test_large),
+	cmocka_unit_test(test_young), cmocka_unit_test(test_becomes_file),
+	cmocka_unit_test(test_young_cancel));
