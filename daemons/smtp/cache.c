@@ -25,6 +25,7 @@ struct cache {
 	size_t n, max;
 	bool has_reaper;
 	usec_t wakes_at; /* when the reaper looks again without being called */
+	usec_t ends_at;  /* no connection is past its time before */
 };
 
 /* With nothing to watch, the reaper stays awake for this long: the next connection need not wake it. */
@@ -36,6 +37,7 @@ struct cache *cache_new(size_t max)
 	pthread_condattr_t attr;
 
 	c->max = max;
+	c->ends_at = USEC_NEVER;
 	(void)pthread_mutex_init(&c->lock, NULL);
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -58,16 +60,26 @@ static void part(struct session *list)
 	}
 }
 
-/* Take out what is past its time, or beyond `max`; the lock is held. */
+static usec_t end_of(const struct session *s)
+{
+	return MIN(s->idle_until, s->expires);
+}
+
+/* Take out what is past its time, or beyond `max`; the lock is held. Mostly there is nothing to look for. */
 static struct session *take_old(struct cache *c, usec_t now)
 {
 	struct session **p = &c->head, *out = NULL;
 	size_t kept = 0;
 
+	if (now < c->ends_at && c->n <= c->max)
+		return NULL;
+	c->ends_at = USEC_NEVER;
 	while (*p != NULL) {
 		struct session *s = *p;
+		usec_t end = end_of(s);
 
-		if (s->idle_until > now && s->expires > now && kept < c->max) {
+		if (end > now && kept < c->max) {
+			c->ends_at = MIN(c->ends_at, end);
 			kept++;
 			p = &s->next;
 			continue;
@@ -85,7 +97,7 @@ static usec_t next_deadline(const struct cache *c)
 	usec_t t = USEC_NEVER;
 
 	for (const struct session *s = c->head; s != NULL; s = s->next) {
-		usec_t end = MIN(s->idle_until, s->expires);
+		usec_t end = end_of(s);
 
 		t = MIN(t, end);
 	}
@@ -187,17 +199,19 @@ struct session *cache_take(struct cache *c, const char *dest, const struct net_a
 void cache_put(struct cache *c, struct session *s, usec_t idle)
 {
 	struct session *old;
-	usec_t now = clock_now();
+	usec_t now = clock_now(), end;
 	bool wake;
 
 	(void)pthread_mutex_lock(&c->lock);
 	s->idle_until = now + idle;
+	end = end_of(s);
 	s->next = c->head;
 	c->head = s;
 	c->n++;
+	c->ends_at = MIN(c->ends_at, end);
 	old = take_old(c, now);
 	start_reaper(c);
-	wake = MIN(s->idle_until, s->expires) < c->wakes_at;
+	wake = end < c->wakes_at;
 	if (wake)
 		c->wakes_at = 0;
 	(void)pthread_mutex_unlock(&c->lock);
