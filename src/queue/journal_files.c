@@ -14,6 +14,7 @@ struct kept {
 	struct list node;
 	struct journal_segment seg;
 	usec_t since;
+	char *room; /* for small images */
 };
 
 struct journal_files {
@@ -35,6 +36,7 @@ struct journal_files *journal_files_new(usec_t idle)
 static void end(struct kept *k)
 {
 	journal_segment_close(&k->seg);
+	free(k->room);
 	free(k);
 }
 
@@ -74,7 +76,7 @@ static struct kept *take(struct journal_files *f, const struct journal_place *p)
 static bool reuse(struct kept *k, const struct journal_place *p, struct queue_message **ret)
 {
 	return journal_segment_lock(&k->seg, p->offset, p->length, false, true) == 0 &&
-	       queue_message_in_segment(&k->seg, p, ret, NULL) == 0;
+	       queue_message_in_segment(&k->seg, p, k->room, ret, NULL) == 0;
 }
 
 int queue_message_open_kept(struct journal_files *f, const struct journal_place *p,
@@ -90,8 +92,10 @@ int queue_message_open_kept(struct journal_files *f, const struct journal_place 
 		end(TAKE(k));
 	if (k == NULL) {
 		k = mem_new(struct kept);
-		r = queue_message_open_image(p, O_RDWR, &k->seg, ret, why);
+		k->room = mem_alloc(QUEUE_IMAGE_ROOM);
+		r = queue_message_open_image(p, O_RDWR, k->room, &k->seg, ret, why);
 		if (r < 0) {
+			free(k->room);
 			free(k);
 			return r;
 		}

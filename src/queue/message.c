@@ -57,9 +57,25 @@ int queue_message_open(const struct queue_settings *s, struct str queue_name, st
 	return 0;
 }
 
+/* The head, and the image when there is room for both. */
+static int read_place(const struct journal_segment *seg, const struct journal_place *p, char *room,
+	struct journal_head *ret)
+{
+	const size_t n = sizeof(*ret);
+	ssize_t got;
+
+	if (room == NULL)
+		return fd_pread(seg->fd, ret, n, p->offset - n) == (ssize_t)n ? 0 : -EIO;
+	got = fd_pread(seg->fd, room, n + (size_t)p->length, p->offset - n);
+	if (got != (ssize_t)(n + (size_t)p->length))
+		return -EIO;
+	memcpy(ret, room, n);
+	return 0;
+}
+
 /* The record's head must be that of the place: places come from other processes. */
 static int look_at_place(const struct journal_segment *seg, const struct journal_place *p,
-	struct journal_head *ret)
+	char *room, struct journal_head *ret)
 {
 	struct journal_head copy;
 	const size_t n = sizeof(*ret);
@@ -69,7 +85,7 @@ static int look_at_place(const struct journal_segment *seg, const struct journal
 	if (p->offset < JOURNAL_DATA + n || p->offset > seg->allocated ||
 		p->length > seg->allocated - p->offset)
 		return -EINVAL;
-	if (pread(seg->fd, ret, n, (off_t)(p->offset - n)) != (ssize_t)n)
+	if (read_place(seg, p, room, ret) < 0)
 		return -EIO;
 	copy = *ret;
 	journal_head_seal(&copy);
@@ -81,12 +97,15 @@ static int look_at_place(const struct journal_segment *seg, const struct journal
 }
 
 int queue_message_in_segment(const struct journal_segment *seg, const struct journal_place *p,
-	struct queue_message **ret, struct why *why)
+	char *room, struct queue_message **ret, struct why *why)
 {
 	struct journal_head head;
 	struct queue_message *m;
-	int r = look_at_place(seg, p, &head);
+	int r;
 
+	if (p->length > QUEUE_IMAGE_ROOM - sizeof(head))
+		room = NULL;
+	r = look_at_place(seg, p, room, &head);
 	if (r < 0)
 		return why_errno(why, r, "open message at %llu of journal/%04u",
 			(unsigned long long)p->offset, p->segment);
@@ -96,18 +115,20 @@ int queue_message_in_segment(const struct journal_segment *seg, const struct jou
 	m->size = (int64_t)p->length;
 	m->mtime = head.created;
 	m->mode = QUEUE_MODE_READY;
+	if (room != NULL)
+		m->bytes = m->copy = room + sizeof(head);
 	*ret = m;
 	return 0;
 }
 
-int queue_message_open_image(const struct journal_place *p, int flags, struct journal_segment *seg,
-	struct queue_message **ret, struct why *why)
+int queue_message_open_image(const struct journal_place *p, int flags, char *room,
+	struct journal_segment *seg, struct queue_message **ret, struct why *why)
 {
 	int r = journal_segment_open_image(p, flags, seg);
 
 	if (r < 0)
 		return why_errno(why, r, "open journal/%04u for a message", p->segment);
-	r = queue_message_in_segment(seg, p, ret, why);
+	r = queue_message_in_segment(seg, p, room, ret, why);
 	if (r < 0)
 		journal_segment_close(seg);
 	return r;
@@ -118,7 +139,7 @@ int queue_message_open_place(const struct journal_place *p, bool writable,
 {
 	struct journal_segment seg;
 
-	return queue_message_open_image(p, writable ? O_RDWR : O_RDONLY, &seg, ret, why);
+	return queue_message_open_image(p, writable ? O_RDWR : O_RDONLY, NULL, &seg, ret, why);
 }
 
 struct queue_message *queue_message_of_bytes(struct str bytes)
@@ -209,7 +230,10 @@ static int change_type(struct queue_message *m, int64_t offset, char from, char 
 		return 0;
 	if (r != 1 || now != from)
 		return -EBADMSG;
-	return fd_pwrite_all(m->fd, str_from(&to, 1), m->base + offset);
+	r = fd_pwrite_all(m->fd, str_from(&to, 1), m->base + offset);
+	if (r == 0 && m->copy != NULL)
+		m->copy[offset] = to;
+	return (int)r;
 }
 
 int queue_message_mark_done(struct queue_message *m, int64_t offset)

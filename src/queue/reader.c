@@ -2,7 +2,8 @@
 /*
  * queue/reader.c — records in the order in which they are meant to be read.
  *
- * The window is as large as the message when that is small, so that most messages cost one pread.
+ * The window is as large as the message when that is small, so that most messages cost one pread. A message
+ * that is in memory is read where it lies.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -51,6 +52,11 @@ static int _printf_(2, 3) damaged(struct queue_reader *r, const char *fmt, ...)
 /* Bytes of the window from r->offset on. */
 static struct str in_window(const struct queue_reader *r)
 {
+	if (r->msg->bytes != NULL)
+		return r->offset < 0 || r->offset > r->msg->size
+			       ? STR_EMPTY
+			       : str_from(r->msg->bytes + r->offset,
+					 (size_t)(r->msg->size - r->offset));
 	if (r->offset < r->buf_offset || r->offset > r->buf_offset + (int64_t)r->buf.len)
 		return STR_EMPTY;
 	return str_skip(buf_str(&r->buf), (size_t)(r->offset - r->buf_offset));
@@ -64,7 +70,7 @@ static int fill(struct queue_reader *r, size_t need)
 	ssize_t n;
 	int e;
 
-	if (in_window(r).len >= need)
+	if (r->msg->bytes != NULL || in_window(r).len >= need)
 		return 0;
 	if (left < 0)
 		left = 0;
@@ -108,17 +114,19 @@ static int next_raw(struct queue_reader *r, struct str *ret_data)
 	int type = 0;
 	size_t len = 0;
 	size_t head = 0;
+	struct str in;
 	int e = fill(r, HEAD_MAX);
 
 	if (e < 0)
 		return e;
-	if (in_window(r).len == 0)
+	in = in_window(r);
+	if (in.len == 0)
 		return 0;
-	if (!record_head(in_window(r), &type, &len, &head))
+	if (!record_head(in, &type, &len, &head))
 		return damaged(r,
-			in_window(r).len < HEAD_MAX ? "unexpected EOF in length, record type %d"
-						    : "too many length bits, record type %d",
-			(unsigned char)in_window(r).ptr[0]);
+			in.len < HEAD_MAX ? "unexpected EOF in length, record type %d"
+					  : "too many length bits, record type %d",
+			(unsigned char)in.ptr[0]);
 	if (type == 0)
 		return damaged(r, "record of type 0");
 	if (r->max != 0 && len > r->max)
@@ -128,9 +136,10 @@ static int next_raw(struct queue_reader *r, struct str *ret_data)
 	e = fill(r, head + len);
 	if (e < 0)
 		return e;
-	if (in_window(r).len < head + len)
+	in = in_window(r);
+	if (in.len < head + len)
 		return damaged(r, "unexpected EOF in data, record type %d length %zu", type, len);
-	*ret_data = str_from(in_window(r).ptr + head, len);
+	*ret_data = str_from(in.ptr + head, len);
 	r->rec_offset = r->offset;
 	r->offset += (int64_t)(head + len);
 	return type;

@@ -185,6 +185,35 @@ static void test_idle(void **state)
 	end();
 }
 
+/* An image that was read as a whole shows marks as one that is not. */
+static void test_marks_are_seen(void **state)
+{
+	static const size_t sizes[] = { 100, 15000, 17000, 100000 };
+
+	(void)state;
+	begin(1 << 20, USEC_PER_SEC * 100);
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		struct journal_entry a = next_entry(sizes[i]);
+		struct queue_message *m = open_kept(&a);
+		struct queue_message *n = open_kept(&a);
+		struct queue_message *other;
+
+		assert_false(queue_message_is_done(m, RIG_RCPT));
+		assert_int_equal(queue_message_mark_done(m, RIG_RCPT + 1), -EBADMSG);
+		assert_int_equal(queue_message_mark_done(m, RIG_RCPT), 0);
+		assert_int_equal(queue_message_mark_done(m, RIG_RCPT), 0);
+		assert_true(queue_message_is_done(m, RIG_RCPT));
+		/* Twice is once. */
+		assert_int_equal(queue_message_mark_done(n, RIG_RCPT), 0);
+		other = open_kept(&a);
+		assert_true(queue_message_is_done(other, RIG_RCPT));
+		queue_message_close(m);
+		queue_message_close(n);
+		queue_message_close(other);
+	}
+	end();
+}
+
 static void test_none(void **state)
 {
 	struct queue_message *m = NULL;
@@ -212,6 +241,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_grown, spool_setup, spool_teardown),
 		cmocka_unit_test_setup_teardown(test_next_generation, spool_setup, spool_teardown),
 		cmocka_unit_test_setup_teardown(test_idle, spool_setup, spool_teardown),
+		cmocka_unit_test_setup_teardown(test_marks_are_seen, spool_setup, spool_teardown),
 		cmocka_unit_test_setup_teardown(test_none, spool_setup, spool_teardown),
 	};
 
