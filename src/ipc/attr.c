@@ -7,7 +7,6 @@
 #include "ipc/attr.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #include "base/encode.h"
 #include "base/num.h"
@@ -35,14 +34,22 @@ static int put_pair(struct buf *b, enum attr_enc enc, const char *name, struct s
 {
 	int r;
 
+	size_t name_len = strlen(name);
+	char *p;
+
 	if (enc == ATTR_BASE64)
 		return put_base64_pair(b, name, value);
-	r = buf_adds(b, name);
-	if (r == 0)
-		r = buf_addc(b, enc == ATTR_NUL ? '\0' : '=');
-	if (r == 0)
-		r = buf_add(b, value);
-	return r < 0 ? r : buf_addc(b, enc == ATTR_NUL ? '\0' : '\n');
+	r = buf_reserve(b, name_len + value.len + 2);
+	if (r < 0)
+		return r;
+	p = mempcpy(b->ptr + b->len, name, name_len);
+	*p++ = enc == ATTR_NUL ? '\0' : '=';
+	if (value.len > 0)
+		p = mempcpy(p, value.ptr, value.len);
+	*p++ = enc == ATTR_NUL ? '\0' : '\n';
+	*p = '\0';
+	b->len = (size_t)(p - b->ptr);
+	return 0;
 }
 
 int attr_put_str(struct buf *b, enum attr_enc enc, const char *name, struct str value)
@@ -62,9 +69,14 @@ int attr_put_str(struct buf *b, enum attr_enc enc, const char *name, struct str 
 static int put_number(struct buf *b, enum attr_enc enc, const char *name, uint64_t value)
 {
 	char text[24];
-	int n = snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+	char *end = text + sizeof text;
+	char *p = end;
 
-	return attr_put_str(b, enc, name, str_from(text, (size_t)n));
+	do {
+		*--p = (char)('0' + value % 10);
+		value /= 10;
+	} while (value > 0);
+	return attr_put_str(b, enc, name, str_from(p, (size_t)(end - p)));
 }
 
 int attr_put_int(struct buf *b, enum attr_enc enc, const char *name, int value)
@@ -133,6 +145,72 @@ static int next_item(struct reader *r, char end, bool first)
 	return e;
 }
 
+static bool is_brace(struct str name)
+{
+	return str_eq(name, STR("{")) || str_eq(name, STR("}"));
+}
+
+/* Most attributes of a list that is taken at once. */
+#define QUICK_MAX 40
+
+/* The next text of `in` that a NUL ends; false when that is not there. */
+static bool cut_nul(struct str *in, struct str *ret)
+{
+	ptrdiff_t at = str_chr(*in, '\0');
+
+	if (at < 0)
+		return false;
+	*ret = str_head(*in, (size_t)at);
+	*in = str_skip(*in, (size_t)at + 1);
+	return true;
+}
+
+/*
+ * A short list that lies in the stream's buffer as a whole goes to the arena at once: 1; 0 nothing was taken,
+ * negative errno.
+ */
+static int read_quickly(struct reader *r)
+{
+	struct attr found[QUICK_MAX];
+	struct str have, rest;
+	struct attr *v;
+	size_t n = 0, len;
+	char *p;
+
+	if (stream_fill(r->s) < 0)
+		return 0; /* and again for who reads on */
+	have = rest = stream_buffered(r->s);
+	for (;; n++) {
+		struct str name, value = STR_EMPTY;
+
+		if (!cut_nul(&rest, &name))
+			return 0;
+		if (name.len == 0)
+			break;
+		if (n == ARRAY_LEN(found) || (!is_brace(name) && !cut_nul(&rest, &value)))
+			return 0;
+		found[n] = (struct attr){ name, value };
+	}
+	len = have.len - rest.len;
+	if (len > r->item.limit)
+		return 0;
+	v = arena_try(r->a, MAX(n, (size_t)1) * sizeof *v);
+	p = arena_try(r->a, len);
+	if (v == NULL || p == NULL)
+		return -EMSGSIZE;
+	memcpy(p, have.ptr, len);
+	for (size_t i = 0; i < n; i++) {
+		v[i] = found[i];
+		v[i].name.ptr = p + (found[i].name.ptr - have.ptr);
+		if (found[i].value.len > 0)
+			v[i].value.ptr = p + (found[i].value.ptr - have.ptr);
+	}
+	stream_skip(r->s, len);
+	r->list->v = v;
+	r->list->n = n;
+	return 1;
+}
+
 /* Append an entry; the array grows in the arena by doubling. */
 static int add_entry(struct reader *r, struct str name, struct str value)
 {
@@ -168,15 +246,13 @@ static int keep(struct reader *r, struct str text, struct str *ret)
 	return 0;
 }
 
-static bool is_brace(struct str name)
-{
-	return str_eq(name, STR("{")) || str_eq(name, STR("}"));
-}
-
 static int read_nul_list(struct reader *r)
 {
 	bool first = true;
+	int quick = read_quickly(r);
 
+	if (quick != 0)
+		return quick < 0 ? quick : 0;
 	for (;;) {
 		struct str name;
 		struct str value = STR_EMPTY;

@@ -194,6 +194,45 @@ static void test_greeting(void **state)
 	assert_int_equal(attr_expect_greeting(s, ATTR_NUL, "flush_protocol"), -ENODATA);
 }
 
+/* A list that the stream's buffer holds in part only, and one of many entries, come as the others do. */
+static void test_lists_in_a_row(void **state)
+{
+	static const size_t first[] = { 0, 16000, 16380, 16384, 20000 };
+	static char filler[20000];
+
+	(void)state;
+	memset(filler, 'x', sizeof(filler));
+	for (size_t i = 0; i < ARRAY_LEN(first); i++) {
+		_cleanup_buf_ struct buf b = BUF(BUF_SMALL);
+		_cleanup_arena_ struct arena *a = arena_new(0);
+		_cleanup_stream_ struct stream *s = NULL;
+		struct attr_list l;
+		struct str text;
+		int number = 0;
+
+		assert_int_equal(attr_put_str(&b, ATTR_NUL, "f", str_from(filler, first[i])), 0);
+		assert_int_equal(attr_put_end(&b, ATTR_NUL), 0);
+		for (int k = 0; k < 60; k++)
+			assert_int_equal(attr_put_int(&b, ATTR_NUL, "number", k), 0);
+		assert_int_equal(attr_put_end(&b, ATTR_NUL), 0);
+		assert_int_equal(attr_put_str(&b, ATTR_NUL, "last", STR("one")), 0);
+		assert_int_equal(attr_put_end(&b, ATTR_NUL), 0);
+		s = stream_of(buf_str(&b));
+		assert_int_equal(attr_list_read(s, ATTR_NUL, BUF_SMALL, a, &l), 0);
+		assert_int_equal(attr_str(&l, "f", &text), 0);
+		assert_int_equal(text.len, first[i]);
+		assert_int_equal(attr_list_read(s, ATTR_NUL, BUF_SMALL, a, &l), 0);
+		assert_int_equal(l.n, 60);
+		for (int k = 0; k < 60; k++) {
+			assert_int_equal(attr_int(&l, "number", &number), 0);
+			assert_int_equal(number, k);
+		}
+		assert_int_equal(attr_list_read(s, ATTR_NUL, BUF_SMALL, a, &l), 0);
+		assert_int_equal(attr_str(&l, "last", &text), 0);
+		assert_string_equal(text.ptr, "one");
+	}
+}
+
 /* A peer cannot make a list of more than ATTR_MAX entries, nor fill the arena past its limit. */
 static void test_bounds(void **state)
 {
@@ -223,6 +262,7 @@ int main(void)
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_put_refusals),
 		cmocka_unit_test(test_greeting),
+		cmocka_unit_test(test_lists_in_a_row),
 		cmocka_unit_test(test_bounds),
 	};
 
