@@ -32,17 +32,65 @@ static void blank(char *p, size_t n, char c)
 		*p++ = ' ';
 }
 
+/* May one of them be there? Words are looked at whole, the last one overlaps the one before. */
+static bool has_control(const char *p, size_t n)
+{
+	const uint64_t each = UINT64_MAX / 255;
+	uint64_t found = 0, w;
+
+	if (n < sizeof(w)) {
+		for (size_t i = 0; i < n; i++)
+			found |= (unsigned char)p[i] <= '\r';
+		return found != 0;
+	}
+	for (size_t i = 0; i < n; i += sizeof(w)) {
+		memcpy(&w, p + MIN(i, n - sizeof(w)), sizeof(w));
+		/* The high bit of each byte that is not above CR. */
+		found |= (w - each * ('\r' + 1)) & ~w & each * 0x80;
+	}
+	return found != 0;
+}
+
+static void copy(char *to, struct str s)
+{
+	if (s.len > 0)
+		memcpy(to, s.ptr, s.len);
+	if (!has_control(to, s.len))
+		return;
+	blank(to, s.len, '\r');
+	blank(to, s.len, '\n');
+	blank(to, s.len, '\0');
+}
+
 static int put(struct buf *b, struct str s)
 {
-	int e = buf_add(b, s);
-	char *p;
+	int e = buf_reserve(b, s.len);
 
 	if (e < 0)
 		return e;
-	p = b->ptr + b->len - s.len;
-	blank(p, s.len, '\r');
-	blank(p, s.len, '\n');
-	blank(p, s.len, '\0');
+	copy(b->ptr + b->len, s);
+	b->len += s.len;
+	b->ptr[b->len] = '\0';
+	return 0;
+}
+
+/* A line as most are: whole, and not too long. */
+static int put_whole(struct buf *b, struct str line)
+{
+	char *p;
+	int e = buf_reserve(b, line.len + 3);
+
+	if (e < 0)
+		return e;
+	p = b->ptr + b->len;
+	if (line.len > 0 && line.ptr[0] == '.')
+		*p++ = '.';
+	copy(p, line);
+	p += line.len;
+	*p++ = '\r';
+	*p++ = '\n';
+	*p = '\0';
+	b->len = (size_t)(p - b->ptr);
 	return 0;
 }
 
@@ -50,6 +98,10 @@ int smtp_text_line(struct smtp_text *t, struct buf *b, struct str piece, bool pa
 {
 	int e = 0;
 
+	if (t->column == 0 && !partial && (t->limit == 0 || piece.len <= t->limit)) {
+		t->in_line = false;
+		return put_whole(b, piece);
+	}
 	if (t->column == 0 && piece.len > 0 && piece.ptr[0] == '.')
 		e = buf_addc(b, '.');
 	while (e == 0 && piece.len > 0) {

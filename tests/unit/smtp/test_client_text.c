@@ -66,6 +66,33 @@ static void test_breaks(void **state)
 	expect(5, LINES("\x80\x80\x80\x80\x80\x80"), "\x80\x80\x80\x80\x80\r\n \x80\r\n", true);
 }
 
+/* Wherever it stands in lines of any length. */
+static void test_controls(void **state)
+{
+	static const char controls[] = { '\r', '\n', '\0', '\t', '\v', 1, 14 };
+	char line[41];
+
+	(void)state;
+	for (size_t len = 1; len <= 40; len++) {
+		for (size_t at = 0; at < len * ARRAY_LEN(controls); at++) {
+			char c = controls[at / len];
+			struct buf b = BUF(BUF_SMALL);
+			struct smtp_text t;
+
+			memset(line, 'a', len);
+			line[at % len] = c;
+			smtp_text_init(&t, 0);
+			assert_int_equal(smtp_text_line(&t, &b, str_from(line, len), false), 0);
+			if (c == '\r' || c == '\n' || c == '\0')
+				line[at % len] = ' ';
+			assert_int_equal(b.len, len + 2);
+			assert_memory_equal(b.ptr, line, len);
+			assert_memory_equal(b.ptr + len, "\r\n", 2);
+			buf_done(&b);
+		}
+	}
+}
+
 static void test_nul_and_limit(void **state)
 {
 	struct buf b = BUF(8);
@@ -84,6 +111,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_breaks),
+		cmocka_unit_test(test_controls),
 		cmocka_unit_test(test_nul_and_limit),
 	};
 
