@@ -16,7 +16,7 @@
 #include "queue/journal_priv.h"
 
 /* Zeros are written in pieces of this. */
-#define ZERO_BYTES ((size_t)256 * 1024)
+#define ZERO_BYTES ((size_t)64 * 1024)
 
 void journal_segment_path(struct buf *b, uint32_t number)
 {
