@@ -137,20 +137,3 @@ int smtp_data_rest(struct smtp_data *d, struct smtp_data_line *ret)
 	*ret = (struct smtp_data_line){ .text = line, .partial = false };
 	return 1;
 }
-
-int smtp_dot_line(struct buf *b, struct str line)
-{
-	size_t start = b->len;
-	bool dot = line.len > 0 && line.ptr[0] == '.';
-
-	if (buf_reserve(b, line.len + 3) < 0)
-		return -EMSGSIZE;
-	if (dot)
-		buf_putc(b, '.');
-	buf_put(b, line);
-	for (size_t i = start; i < b->len; i++)
-		if (b->ptr[i] == '\r' || b->ptr[i] == '\n')
-			b->ptr[i] = ' ';
-	buf_put(b, STR("\r\n"));
-	return 0;
-}

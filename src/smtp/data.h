@@ -50,6 +50,3 @@ _must_use_ int smtp_data_next(struct smtp_data *d, struct str in, size_t *ret_us
 	struct smtp_data_line *ret);
 /** After the last chunk: 1 and the line that had no end; 0 there is none. */
 _must_use_ int smtp_data_rest(struct smtp_data *d, struct smtp_data_line *ret);
-
-/** Output side: append a text line with dot stuffing and CRLF; CR and LF inside become blanks. */
-_must_use_ int smtp_dot_line(struct buf *b, struct str line);

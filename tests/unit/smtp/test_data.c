@@ -221,34 +221,6 @@ static void test_endless_line(void **state)
 	smtp_data_done(&d);
 }
 
-static void test_dot_line(void **state)
-{
-	static const struct {
-		struct str in;
-		const char *want;
-	} lines[] = {
-		{ STR("a"), "a\r\n" },
-		{ STR(""), "\r\n" },
-		{ STR("."), "..\r\n" },
-		{ STR(".a"), "..a\r\n" },
-		{ STR("a.b"), "a.b\r\n" },
-		{ STR("a\rb\nc"), "a b c\r\n" },
-		{ STR("\n.\r"), " . \r\n" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
-		_cleanup_buf_ struct buf b = BUF(1000);
-
-		assert_int_equal(smtp_dot_line(&b, lines[i].in), 0);
-		assert_string_equal(buf_cstr(&b), lines[i].want);
-	}
-	_cleanup_buf_ struct buf small = BUF(5);
-	assert_int_equal(smtp_dot_line(&small, STR("..")), 0);
-	assert_int_equal(smtp_dot_line(&small, STR("")), -EMSGSIZE);
-	assert_int_equal(small.len, 5);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,7 +229,6 @@ int main(void)
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_chunk),
 		cmocka_unit_test(test_endless_line),
-		cmocka_unit_test(test_dot_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
