@@ -36,16 +36,12 @@ static void decide(struct delivery *d, struct recipient *r)
 /* Replies of several lines are one line in logs and reports. */
 static struct str flat(struct arena *a, struct str text)
 {
-	struct buf b = BUF(SMTP_REPLY_MAX + 1);
-	struct str s;
+	char *p = arena_cstr(a, text);
 
-	buf_put(&b, text);
-	for (size_t i = 0; i < b.len; i++)
-		if (b.ptr[i] == '\n')
-			b.ptr[i] = ' ';
-	s = arena_str(a, buf_str(&b));
-	buf_done(&b);
-	return s;
+	for (size_t i = 0; i < text.len; i++)
+		if (p[i] == '\n')
+			p[i] = ' ';
+	return str_from(p, text.len);
 }
 
 static struct str status_of(struct arena *a, const struct smtp_reply *reply, unsigned class)

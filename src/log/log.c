@@ -148,6 +148,25 @@ static void to_stderr(const char *tag, struct str text)
 	}
 }
 
+/* The time of a line: many are of the same second. */
+static void put_stamp(struct buf *b)
+{
+	static _Thread_local struct {
+		time_t when;
+		char text[SINK_STAMP + 1];
+	} last;
+	time_t now = time(NULL);
+
+	if (last.when != now || last.text[0] == '\0') {
+		clock_syslog(b, now);
+		check(b->len == SINK_STAMP);
+		memcpy(last.text, buf_cstr(b), SINK_STAMP);
+		last.when = now;
+		return;
+	}
+	buf_put(b, str_from(last.text, SINK_STAMP));
+}
+
 static void emit(enum log_sev sev, const char *fmt, va_list ap)
 {
 	_cleanup_buf_ struct buf raw = BUF_LOCAL(BUF_SMALL);
@@ -168,7 +187,7 @@ static void emit(enum log_sev sev, const char *fmt, va_list ap)
 	buf_putf(&line, "%s[%d]: ", the_log.tag == NULL ? "postfix" : the_log.tag,
 		atomic_load(&the_log.pid));
 	buf_put(&line, text);
-	clock_syslog(&stamp, time(NULL));
+	put_stamp(&stamp);
 	sinks_write(the_log.sinks, buf_str(&stamp), buf_str(&line), the_severities[sev].priority);
 }
 

@@ -30,8 +30,6 @@
 #define BATCH_MAX 4000
 /* Lines that wait for the sender; beyond that a writer waits too. */
 #define PENDING_MAX ((size_t)256 * 1024)
-/* "Nov 03 09:00:00" */
-#define STAMP_LENGTH 15
 
 struct sinks {
 	pthread_mutex_t gather_lock;
@@ -173,7 +171,8 @@ struct sinks *sinks_new(const struct log_settings *s)
 	k->out_priorities = BUF(PENDING_MAX + BUF_SMALL);
 	k->postlog = mem_strdup(s->postlog_socket);
 	k->file = mem_strdup(s->file);
-	k->host = str_dup(dot < 0 ? host : str_head(host, (size_t)dot));
+	host = dot < 0 ? host : str_head(host, (size_t)dot);
+	k->host = str_dup(host.len == 0 ? STR("localhost") : host);
 	k->facility = facility_code(s->facility);
 	k->syslog = !s->no_syslog;
 	k->no_wait = s->no_wait;
@@ -289,8 +288,8 @@ static struct str after_host(struct str whole, struct str *ret_stamp)
 {
 	ptrdiff_t end;
 
-	*ret_stamp = str_head(whole, MIN(whole.len, (size_t)STAMP_LENGTH));
-	whole = str_skip(whole, MIN(whole.len, (size_t)STAMP_LENGTH + 1));
+	*ret_stamp = str_head(whole, MIN(whole.len, SINK_STAMP));
+	whole = str_skip(whole, MIN(whole.len, SINK_STAMP + 1));
 	end = str_chr(whole, ' ');
 	return end < 0 ? whole : str_skip(whole, (size_t)end + 1);
 }
@@ -336,7 +335,7 @@ static void whole_line(const struct sinks *k, struct buf *b, struct str stamp, s
 {
 	buf_put(b, stamp);
 	buf_putc(b, ' ');
-	buf_puts(b, k->host[0] == '\0' ? "localhost" : k->host);
+	buf_puts(b, k->host);
 	buf_putc(b, ' ');
 	buf_put(b, line);
 	buf_putc(b, '\n');
@@ -414,12 +413,12 @@ static void send_pending(struct sinks *k)
 	(void)pthread_cond_broadcast(&k->gather_idle);
 }
 
-static void gather(struct sinks *k, struct str whole, int priority)
+static void gather(struct sinks *k, struct str stamp, struct str line, int priority)
 {
 	(void)pthread_mutex_lock(&k->gather_lock);
-	while (k->sending && k->pending.len + whole.len > PENDING_MAX)
+	while (k->sending && k->pending.len + line.len > PENDING_MAX)
 		(void)pthread_cond_wait(&k->gather_idle, &k->gather_lock);
-	buf_put(&k->pending, whole);
+	whole_line(k, &k->pending, stamp, line);
 	buf_putc(&k->priorities, (char)priority);
 	if (!k->sending && !(k->held && k->pending.len < BATCH_MAX))
 		send_pending(k);
@@ -431,11 +430,12 @@ void sinks_write(struct sinks *k, struct str stamp, struct str line, int priorit
 	_cleanup_buf_ struct buf b = BUF_LOCAL(BUF_SMALL);
 	const char one = (char)priority;
 
+	if (k->postlog != NULL) {
+		gather(k, stamp, line, priority);
+		return;
+	}
 	whole_line(k, &b, stamp, line);
-	if (k->postlog != NULL)
-		gather(k, buf_str(&b), priority);
-	else
-		write_out(k, buf_str(&b), &one);
+	write_out(k, buf_str(&b), &one);
 }
 
 void sinks_hold(struct sinks *k, bool on)

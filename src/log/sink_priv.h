@@ -9,6 +9,9 @@
 #include "base/str.h"
 #include "log/log.h"
 
+/** Length of "Nov 03 09:00:00". */
+#define SINK_STAMP ((size_t)15)
+
 struct sinks;
 
 /** Sinks for settings; copies what it needs and opens what can be opened. */
