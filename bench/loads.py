@@ -35,6 +35,8 @@ PROGRAMS = pathlib.Path(os.environ["POSTROAD_MESON_BUILD"]) / "bench"
 # Source and sink stand for other hosts: an answer that arrives does not stop the system that they measure.
 BATCH = ["chrt", "-b", "0"] if os.sched_getscheduler(0) == os.SCHED_OTHER else []
 POSTFIX_LOAD = False  # smtp-source and smtp-sink instead of ours
+DEADLINE = 60.0  # seconds for sending, and again for delivering, what a load sends
+OPENING = 1000  # connections without a greeting, where the kernel does not tell the server's queue
 
 
 class Sink:
@@ -61,9 +63,16 @@ class Sink:
     def target(self):
         return self.address, self.port
 
+    def _number(self, i):
+        return int.from_bytes(os.pread(self.out.fileno(), 8, 8 * i), sys.byteorder)
+
+    def recipients(self):
+        """Recipients of all messages so far; None when the sink does not count them."""
+        return None if POSTFIX_LOAD else self._number(1)
+
     def count(self):
         if not POSTFIX_LOAD:
-            return int.from_bytes(os.pread(self.out.fileno(), 8, 0), sys.byteorder)
+            return self._number(0)
         size = os.fstat(self.out.fileno()).st_size
         tail = os.pread(self.out.fileno(), 200, max(0, size - 200)).split(b"mesg=")
         # The last number may be half written: the one before it then counts.
@@ -104,13 +113,28 @@ class Nowhere:
         pass
 
 
+def backlog(at):
+    """How many new connections a server's listening socket queues, as the kernel tells it."""
+    try:
+        lines = subprocess.run(["ss", "-Hltn", "src", "{}:{}".format(*at)], capture_output=True, text=True).stdout.splitlines()
+    except OSError:
+        return OPENING
+    queues = [int(line.split()[2]) for line in lines if line.split()[2:]]
+    return min([OPENING, *(q for q in queues if q > 0)])
+
+
 def source(at, messages, size, sessions, domain, recipients=1, kept=False):
     """Send: one message a connection, or all of a session's over one."""
     many = (["-r", str(recipients)] if recipients > 1 else []) + (["-d"] if kept else [])
     command = ["smtp-source", "-s", str(sessions), "-m", str(messages), "-l", str(size), "-f", "a@test.example", "-t",
                f"b@{domain}", *many, "{}:{}".format(*at)] if POSTFIX_LOAD else \
-        [PROGRAMS / "source", *map(str, (*at, sessions, messages, size, recipients, domain, "kept" if kept else "each"))]
-    subprocess.run([*BATCH, *command], check=True, stdout=subprocess.DEVNULL, timeout=900)
+        [PROGRAMS / "source", *map(str, (*at, sessions, messages, size, recipients, domain, "kept" if kept else "each",
+                                         backlog(at)))]
+    try:
+        p = subprocess.run([*BATCH, *command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=DEADLINE)
+    except subprocess.TimeoutExpired:
+        raise AssertionError(f"does not take {messages} messages in {DEADLINE:.0f} s") from None
+    assert p.returncode == 0, f"does not take {messages} messages: {p.stderr.decode(errors='replace').strip()[-200:]}"
 
 
 def throughput(cls, to, messages, size, sessions, recipients=1, kept=False):
@@ -122,18 +146,19 @@ def throughput(cls, to, messages, size, sessions, recipients=1, kept=False):
         at = s.start()
         source(at, 20, size, 2, domain)
         if end.count:
-            wait_until(lambda: end.count() >= 20, "warm-up is delivered", 60)
-        before = end.count() if end.count else 0
+            wait_until(lambda: end.count() >= 20, "warm-up is delivered", DEADLINE)
+        # One message to many recipients of one domain may come as several: then recipients are counted.
+        taken, each = (end.recipients, recipients) if recipients > 1 and end.recipients() is not None else (end.count, 1)
+        before = taken() if taken else 0
         cpu0, flush0, t0 = systems.cpu_seconds(s), flushes(), time.monotonic()
         source(at, messages, size, sessions, domain, recipients, kept)
         accepted = time.monotonic() - t0
-        # One message to many recipients of one domain may come as several.
-        if end.count and recipients == 1:
-            wait_until(lambda: end.count() >= before + messages, "everything is delivered", 300)
-        elif end.count:
-            wait_steady(end)
-        seconds = time.monotonic() - t0
-        out = {"msg/s": messages / seconds} if end.count else {}
+        if taken and each == recipients:
+            arrive(lambda: taken() - before, messages * each)
+            seconds = time.monotonic() - t0
+        elif taken:
+            seconds = wait_steady(end) - t0
+        out = {"msg/s": messages / seconds} if taken else {}
         out["accepted msg/s"] = messages / accepted
         out["CPU ms a message"] = (systems.cpu_seconds(s) - cpu0) * 1000 / messages
         out["memory MB"] = systems.memory(s) / 1e6
@@ -144,13 +169,22 @@ def throughput(cls, to, messages, size, sessions, recipients=1, kept=False):
         end.close()
 
 
+def arrive(count, wanted):
+    """Wait until so many have arrived; fails with the number that has."""
+    try:
+        wait_until(lambda: count() >= wanted, "delivery", DEADLINE)
+    except AssertionError:
+        raise AssertionError(f"delivers {count()} of {wanted} in {DEADLINE:.0f} s") from None
+
+
 def wait_steady(end, quiet=1.0):
-    """Until nothing has arrived for a while; that while is part of nobody's result."""
+    """Until nothing has arrived for a while; the moment of the last arrival."""
     last, since = end.count(), time.monotonic()
     while time.monotonic() - since < quiet:
         time.sleep(0.02)
         if end.count() != last:
             last, since = end.count(), time.monotonic()
+    return since
 
 
 class StampSink(threading.Thread):
@@ -199,14 +233,20 @@ def latency(cls, messages, clients):
     sink = StampSink()
     sink.start()
     s = cls((sink.address, sink.port))
-    accept, acked = [], {}
+    accept, acked, failed = [], {}, []
     try:
         at = s.start()
         # The agents' start is not what is measured.
         source(at, 20, 100, 4, "remote.example")
-        wait_until(lambda: sink.taken >= 20, "warm-up is delivered", 60)
+        wait_until(lambda: sink.taken >= 20, "warm-up is delivered", DEADLINE)
 
         def client(numbers):
+            try:
+                session(numbers)
+            except (OSError, smtplib.SMTPException, AssertionError) as e:
+                failed.append(f"{type(e).__name__}: {e}")
+
+        def session(numbers):
             with smtplib.SMTP(*at, local_hostname="client.test.example", timeout=60) as c:
                 c.ehlo()
                 for n in numbers:
@@ -216,7 +256,8 @@ def latency(cls, messages, clients):
                     c.getreply()
                     t = time.monotonic()
                     c.send(f"Subject: {n}\r\n\r\n".encode() + b"x" * 70 + b"\r\n.\r\n")
-                    assert c.getreply()[0] == 250
+                    code, text = c.getreply()
+                    assert code == 250, f"{code} {text}"
                     acked[n] = time.monotonic()
                     accept.append(acked[n] - t)
         threads = [threading.Thread(target=client, args=(range(i, messages, clients),)) for i in range(clients)]
@@ -224,7 +265,8 @@ def latency(cls, messages, clients):
             t.start()
         for t in threads:
             t.join()
-        wait_until(lambda: acked.keys() <= sink.seen.keys(), "all messages reach the sink", 120)
+        assert not failed, f"does not take {messages} messages: {failed[0]}"
+        arrive(lambda: len(acked.keys() & sink.seen.keys()), messages)
     finally:
         s.close()
         sink.sock.close()
@@ -241,7 +283,7 @@ def idle_memory(cls):
     try:
         at = s.start()
         source(at, 1, 4096, 1, "remote.example")
-        wait_until(lambda: end.count() >= 1, "one message is delivered", 60)
+        wait_until(lambda: end.count() >= 1, "one message is delivered", DEADLINE)
         return {"memory MB": systems.memory(s) / 1e6}
     finally:
         s.close()

@@ -2,10 +2,11 @@
 /*
  * sink — take messages by SMTP and forget them, at little cost.
  *
- *   sink ADDRESS PORT >COUNT
+ *   sink ADDRESS PORT >COUNTS
  *
- * Standard output is a file whose first eight bytes are the number of messages taken, in the machine's byte
- * order. All replies to one read go in one write; the EHLO reply announces PIPELINING and 8BITMIME.
+ * Standard output is a file whose first sixteen bytes are the numbers of messages and of their recipients taken
+ * so far, each 64 bits in the machine's byte order. All replies to one read go in one write; the EHLO reply
+ * announces PIPELINING and 8BITMIME.
  */
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -24,13 +25,17 @@ struct session {
 	bool in_data;
 	bool ended;
 	size_t matched; /* bytes of CR LF . CR LF */
-	size_t len;     /* of an unfinished command */
+	uint64_t recipients;
+	size_t len; /* of an unfinished command */
 	char command[2048];
 	size_t out_len;
 	char out[16384];
 };
 
-static uint64_t the_count;
+static struct {
+	uint64_t messages;
+	uint64_t recipients;
+} the_counts;
 
 static _noreturn_ void fail(const char *what)
 {
@@ -62,6 +67,10 @@ static void command(struct session *s)
 		s->ended = true;
 		say(s, STR("221 bye\r\n"));
 	} else {
+		if (str_ieq(verb, STR("RCPT")))
+			s->recipients++;
+		else
+			s->recipients = 0;
 		say(s, STR("250 2.0.0 Ok\r\n"));
 	}
 	s->len = 0;
@@ -86,7 +95,8 @@ static size_t content(struct session *s, const char *p, size_t n)
 	}
 	if (s->matched == 5) {
 		s->in_data = false;
-		the_count++;
+		the_counts.messages++;
+		the_counts.recipients += s->recipients;
 		say(s, STR("250 2.0.0 Ok\r\n"));
 	}
 	return i;
@@ -173,7 +183,7 @@ int main(int argc, char **argv)
 		fail("listen");
 	for (;;) {
 		struct epoll_event events[64];
-		uint64_t before = the_count;
+		uint64_t before = the_counts.messages;
 		int n = epoll_wait(epoll, events, ARRAY_LEN(events), -1);
 
 		for (int i = 0; i < n; i++) {
@@ -182,7 +192,9 @@ int main(int argc, char **argv)
 			else
 				serve(events[i].data.ptr);
 		}
-		if (the_count != before && pwrite(STDOUT_FILENO, &the_count, 8, 0) != 8)
+		if (the_counts.messages != before &&
+			pwrite(STDOUT_FILENO, &the_counts, sizeof(the_counts), 0) !=
+				sizeof(the_counts))
 			fail("standard output");
 	}
 }

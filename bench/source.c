@@ -2,13 +2,18 @@
 /*
  * source — send numbers of like messages over many sessions at once, at little cost.
  *
- *   source ADDRESS PORT SESSIONS MESSAGES BYTES RECIPIENTS DOMAIN each|kept
+ *   source ADDRESS PORT SESSIONS MESSAGES BYTES RECIPIENTS DOMAIN each|kept OPENING
  *
  * A client as mail servers are: commands in groups where the server announces PIPELINING (RFC 2920), one
  * at a time where not. each: a connection a message, with QUIT; kept: all messages of a session over
- * one connection. Any reply that is not the expected one ends it with exit status 1.
+ * one connection. Any reply that is not the expected one ends it with exit status 1. With QUIT our side of the
+ * connection is closed: Exim keeps its last reply back until then, for 0.2 s at most.
  *
- * Invariant: all that is ever sent lies in texts made before the first connection (struct texts).
+ * OPENING: so many connections wait for their greeting at most; the next one begins when one of them has it.
+ * A connection that finds the server's queue of new ones full is open here and unknown there, for a minute.
+ *
+ * Invariants: all that is ever sent lies in texts made before the first connection (struct texts);
+ * a session is open, or among the idle ones.
  */
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -60,7 +65,11 @@ static struct {
 	uint64_t bytes;
 	uint64_t recipients;
 	bool kept;
+	uint64_t opening_max;
 	struct texts texts;
+	struct session **idle; /* sessions without a connection */
+	size_t idle_count;
+	size_t opening; /* connections without a greeting */
 	uint64_t begun;
 	uint64_t done;
 	size_t open;
@@ -111,7 +120,15 @@ static void connect_one(struct session *s)
 		fail("connect", strerror(errno));
 	the_load.begun++;
 	the_load.open++;
+	the_load.opening++;
 	watch(s, EPOLLIN, EPOLL_CTL_ADD);
+}
+
+static void connect_more(void)
+{
+	while (the_load.idle_count > 0 && the_load.opening < the_load.opening_max &&
+		the_load.begun < the_load.messages)
+		connect_one(the_load.idle[--the_load.idle_count]);
 }
 
 static void envelope(struct session *s)
@@ -135,8 +152,8 @@ static void end(struct session *s)
 {
 	(void)close(s->fd);
 	the_load.open--;
-	if (!the_load.kept && the_load.begun < the_load.messages)
-		connect_one(s);
+	the_load.idle[the_load.idle_count++] = s;
+	connect_more();
 }
 
 /* A whole reply has come; false when the connection ended with it. */
@@ -150,8 +167,10 @@ static bool answer(struct session *s, struct str line)
 	}
 	switch (s->step) {
 	case STEP_GREETING:
+		the_load.opening--;
 		s->step = STEP_EHLO;
 		say(s, STR("EHLO client.test.example\r\n"));
+		connect_more();
 		break;
 	case STEP_EHLO:
 		next_message(s);
@@ -173,6 +192,7 @@ static bool answer(struct session *s, struct str line)
 		} else {
 			s->step = STEP_QUIT;
 			say(s, STR("QUIT\r\n"));
+			(void)shutdown(s->fd, SHUT_WR);
 		}
 		break;
 	case STEP_QUIT:
@@ -189,6 +209,10 @@ static void take(struct session *s)
 
 	if (n < 0 && errno == EAGAIN)
 		return;
+	if (n <= 0 && s->step == STEP_QUIT) {
+		end(s);
+		return;
+	}
 	if (n <= 0)
 		fail("connection", n < 0 ? strerror(errno) : "lost");
 	s->len += (size_t)n;
@@ -243,15 +267,16 @@ static void options(int argc, char **argv)
 {
 	uint64_t port;
 
-	if (argc != 9 || num_u64(str_of(argv[2]), UINT16_MAX, &port) < 0 ||
+	if (argc != 10 || num_u64(str_of(argv[2]), UINT16_MAX, &port) < 0 ||
 		net_addr_parse(str_of(argv[1]), (uint16_t)port, &the_load.to) < 0 ||
 		num_u64(str_of(argv[3]), SESSIONS_MAX, &the_load.sessions) < 0 ||
 		num_u64(str_of(argv[4]), UINT32_MAX, &the_load.messages) < 0 ||
 		num_u64(str_of(argv[5]), 32 << 20, &the_load.bytes) < 0 ||
 		num_u64(str_of(argv[6]), RECIPIENTS_MAX, &the_load.recipients) < 0 ||
-		the_load.sessions == 0 || the_load.recipients == 0) {
+		num_u64(str_of(argv[9]), SESSIONS_MAX, &the_load.opening_max) < 0 ||
+		the_load.sessions == 0 || the_load.recipients == 0 || the_load.opening_max == 0) {
 		(void)fprintf(stderr, "usage: source address port sessions messages bytes "
-				      "recipients domain each|kept\n");
+				      "recipients domain each|kept opening\n");
 		_exit(2);
 	}
 	the_load.kept = strcmp(argv[8], "kept") == 0;
@@ -267,8 +292,10 @@ int main(int argc, char **argv)
 	if (the_load.epoll < 0)
 		fail("epoll_create1", strerror(errno));
 	all = mem_array(the_load.sessions, sizeof(*all));
-	for (size_t i = 0; i < the_load.sessions && the_load.begun < the_load.messages; i++)
-		connect_one(&all[i]);
+	the_load.idle = mem_array(the_load.sessions, sizeof(struct session *));
+	for (size_t i = 0; i < the_load.sessions; i++)
+		the_load.idle[the_load.idle_count++] = &all[i];
+	connect_more();
 	while (the_load.open > 0) {
 		struct epoll_event ev[64];
 		int n = epoll_wait(the_load.epoll, ev, ARRAY_LEN(ev), 60000);
