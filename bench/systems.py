@@ -50,7 +50,7 @@ class Reaper:
 
     def __init__(self, command, env=None, output=subprocess.DEVNULL):
         self.group = account()
-        join = ["sh", "-c", f'echo $$ >{self.group}/cgroup.procs; exec "$@"', "sh"] if self.group else []
+        join = ["sh", "-c", f'(echo $$ >{self.group}/cgroup.procs) 2>&- || rmdir {self.group}; exec "$@"', "sh"] if self.group else []
         self.p = subprocess.Popen([*join, sys.executable, BENCH / "reaper.py", *map(str, command)], env=env,
                                   stdin=subprocess.PIPE, stdout=output, stderr=output)
 
@@ -60,7 +60,7 @@ class Reaper:
 
     def cpu(self):
         """CPU seconds so far. Without a group those are not in it whose parents do not wait for them."""
-        return accounted(self.group) if self.group else cpu.below(self.pid)
+        return accounted(self.group) if self.group and self.group.exists() else cpu.below(self.pid)
 
     def close(self):
         self.p.stdin.close()
@@ -69,7 +69,7 @@ class Reaper:
         except subprocess.TimeoutExpired:
             self.p.kill()
             self.p.wait()
-        if self.group:
+        if self.group and self.group.exists():
             try:
                 self.group.rmdir()
             except OSError:
@@ -277,6 +277,7 @@ mta limit conn-delay-connector 0
 mta limit conn-delay-relay 0
 mta limit conn-delay-domain 0
 mta limit reconn-delay-route 0
+mta limit session-mail-max 10
 mta limit task-hiwat 1000
 mta limit task-lowat 500
 mta limit task-release 500
