@@ -174,7 +174,7 @@ static int name_file(const struct queue_settings *s, struct str queue, const cha
 	return r;
 }
 
-int queue_create(const struct queue_settings *s, struct str queue, mode_t mode,
+static int create(const struct queue_settings *s, struct str queue, mode_t mode,
 	struct queue_file *ret, struct why *why)
 {
 	_cleanup_buf_ struct buf temp = BUF_LOCAL(BUF_SMALL);
@@ -182,8 +182,6 @@ int queue_create(const struct queue_settings *s, struct str queue, mode_t mode,
 	struct stat st;
 	int r;
 
-	if (!queue_name_ok(queue))
-		return why_set(why, -EINVAL, "bad queue name: " STR_FMT, STR_ARG(queue));
 	f.fd = create_temp(queue, mode, &temp, why);
 	if (f.fd < 0)
 		return f.fd;
@@ -195,4 +193,20 @@ int queue_create(const struct queue_settings *s, struct str queue, mode_t mode,
 	}
 	*ret = f;
 	return 0;
+}
+
+int queue_create(const struct queue_settings *s, struct str queue, mode_t mode,
+	struct queue_file *ret, struct why *why)
+{
+	pthread_mutex_t *creating = s == NULL ? NULL : s->creating;
+	int r;
+
+	if (!queue_name_ok(queue))
+		return why_set(why, -EINVAL, "bad queue name: " STR_FMT, STR_ARG(queue));
+	if (creating != NULL)
+		(void)pthread_mutex_lock(creating);
+	r = create(s, queue, mode, ret, why);
+	if (creating != NULL)
+		(void)pthread_mutex_unlock(creating);
+	return r;
 }

@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <pthread.h>
+
 #include "base/clock.h"
 #include "base/why.h"
 
@@ -39,6 +41,11 @@ struct queue_settings {
 	unsigned hash_depth;         /* 1.. */
 	bool long_ids;               /* enable_long_queue_ids */
 	struct journal_files *files; /* of an agent: segments that stay open; NULL: none do */
+	/**
+	 * Of a server of many clients: who creates a file holds it, NULL: nobody does. One at a time can
+	 * change a directory, and in the kernel those who wait for that burn their processor.
+	 */
+	pthread_mutex_t *creating;
 };
 
 /** 1..100 alphanumeric characters. */

@@ -103,7 +103,9 @@ static int fill(struct conf *c, const struct notes *n, struct intake_params *p, 
 		.hashed = (const char *const *)p->hashed.v,
 		.hash_depth = (unsigned)o.hash_queue_depth,
 		.long_ids = o.enable_long_queue_ids,
+		.creating = &p->creating,
 	};
+	check(pthread_mutex_init(&p->creating, NULL) == 0);
 	buf_putf(&path, "public/%s", o.queue_service_name);
 	p->qmgr_path = buf_take(&path);
 	p->s.queue = &p->queue;

@@ -21,6 +21,7 @@ struct intake_params {
 	struct report_params report_params;
 	struct report_conf *report;
 	struct queue_settings queue;
+	pthread_mutex_t creating; /* its */
 	struct journal_params journal;
 	struct strv hashed;
 	char *qmgr_path;

@@ -11,10 +11,10 @@
 #include "spool.h"
 
 static const char *const hashed[] = { "Deferred", "defer", NULL };
-static const struct queue_settings depth1 = { hashed, 1, false, NULL };
-static const struct queue_settings depth3 = { hashed, 3, true, NULL };
-static const struct queue_settings depth8 = { hashed, 8, false, NULL };
-static const struct queue_settings plain = { NULL, 1, false, NULL };
+static const struct queue_settings depth1 = { .hashed = hashed, .hash_depth = 1 };
+static const struct queue_settings depth3 = { .hashed = hashed, .hash_depth = 3, .long_ids = true };
+static const struct queue_settings depth8 = { .hashed = hashed, .hash_depth = 8 };
+static const struct queue_settings plain = { .hashed = NULL, .hash_depth = 1 };
 
 static void test_paths(void **state)
 {
@@ -68,6 +68,15 @@ static void check_created(const struct queue_settings *s, const char *queue)
 	assert_int_equal(queue_remove(s, str_of(queue), str_of(f.id)), -ENOENT);
 }
 
+static void *create_one(void *arg)
+{
+	struct queue_file f;
+
+	assert_int_equal(queue_create(arg, STR("incoming"), 0600, &f, NULL), 0);
+	fd_close(f.fd);
+	return NULL;
+}
+
 static void test_create(void **state)
 {
 	struct queue_file f;
@@ -80,6 +89,34 @@ static void test_create(void **state)
 	assert_int_equal(queue_create(&depth1, STR("nowhere"), 0600, &f, &why), -ENOENT);
 	assert_non_null(strstr(why.text, "nowhere/"));
 	assert_int_equal(queue_create(&depth1, STR("../x"), 0600, &f, &why), -EINVAL);
+}
+
+/* Who is to create waits while another one does, and lets the next one in whatever came of it. */
+static void test_create_in_turn(void **state)
+{
+	static const char *const queues[] = { "incoming", "nowhere", "../x", "incoming" };
+	pthread_mutex_t creating = PTHREAD_MUTEX_INITIALIZER;
+	struct queue_settings s = { .hash_depth = 1, .creating = &creating };
+	struct timespec until;
+	pthread_t thread;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(queues); i++) {
+		struct queue_file f = { .fd = -1 };
+
+		if (queue_create(&s, str_of(queues[i]), 0600, &f, NULL) == 0)
+			fd_close(f.fd);
+		assert_int_equal(pthread_mutex_trylock(&creating), 0);
+		assert_int_equal(pthread_mutex_unlock(&creating), 0);
+	}
+	assert_int_equal(pthread_mutex_lock(&creating), 0);
+	assert_int_equal(pthread_create(&thread, NULL, create_one, &s), 0);
+	/* Without the lock it would long be done then. */
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec++;
+	assert_int_equal(pthread_timedjoin_np(thread, NULL, &until), ETIMEDOUT);
+	assert_int_equal(pthread_mutex_unlock(&creating), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
 static void test_move(void **state)
@@ -121,6 +158,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test_setup_teardown(test_create, spool_setup, spool_teardown),
+		cmocka_unit_test_setup_teardown(test_create_in_turn, spool_setup, spool_teardown),
 		cmocka_unit_test_setup_teardown(test_move, spool_setup, spool_teardown),
 		cmocka_unit_test_setup_teardown(test_open, spool_setup, spool_teardown),
 	};
