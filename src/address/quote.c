@@ -10,7 +10,24 @@
 /* Bytes that end an atom: RFC 5322 specials, blanks and controls. */
 static bool breaks_atom(unsigned char c)
 {
-	return c <= ' ' || c == 0x7f || memchr("()<>[]:;@\\,\"", c, 12) != NULL;
+	switch (c) {
+	case '(':
+	case ')':
+	case '<':
+	case '>':
+	case '[':
+	case ']':
+	case ':':
+	case ';':
+	case '@':
+	case '\\':
+	case ',':
+	case '"':
+	case 0x7f:
+		return true;
+	default:
+		return c <= ' ';
+	}
 }
 
 /* May the local part stand without quotes? */

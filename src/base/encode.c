@@ -15,6 +15,7 @@ static const char the_hex[] = "0123456789ABCDEF";
 
 int base64_encode(struct buf *b, struct str s)
 {
+	char *p;
 	int r;
 
 	if (s.len > SIZE_MAX / 2)
@@ -22,6 +23,7 @@ int base64_encode(struct buf *b, struct str s)
 	r = buf_reserve(b, (s.len + 2) / 3 * 4);
 	if (r < 0)
 		return r;
+	p = b->ptr + b->len;
 	for (; s.len > 0; s = str_skip(s, 3)) {
 		uint32_t w = (uint32_t)(unsigned char)s.ptr[0] << 16;
 
@@ -29,11 +31,13 @@ int base64_encode(struct buf *b, struct str s)
 			w |= (uint32_t)(unsigned char)s.ptr[1] << 8;
 		if (s.len > 2)
 			w |= (unsigned char)s.ptr[2];
-		buf_putc(b, the_base64[w >> 18]);
-		buf_putc(b, the_base64[w >> 12 & 63]);
-		buf_putc(b, s.len > 1 ? the_base64[w >> 6 & 63] : '=');
-		buf_putc(b, s.len > 2 ? the_base64[w & 63] : '=');
+		*p++ = the_base64[w >> 18];
+		*p++ = the_base64[w >> 12 & 63];
+		*p++ = s.len > 1 ? the_base64[w >> 6 & 63] : '=';
+		*p++ = s.len > 2 ? the_base64[w & 63] : '=';
 	}
+	*p = '\0';
+	b->len = (size_t)(p - b->ptr);
 	return 0;
 }
 
@@ -52,9 +56,9 @@ static int base64_value(char ch)
 
 int base64_decode(struct buf *b, struct str s)
 {
-	size_t old = b->len;
 	size_t pad = 0;
 	uint32_t w = 0;
+	char *p;
 	int r;
 
 	if (s.len % 4 != 0)
@@ -64,22 +68,25 @@ int base64_decode(struct buf *b, struct str s)
 	r = buf_reserve(b, s.len / 4 * 3 - pad);
 	if (r < 0)
 		return r;
+	p = b->ptr + b->len;
 	for (size_t i = 0; i < s.len; i++) {
 		int v = i >= s.len - pad ? 0 : base64_value(s.ptr[i]);
 
 		if (v < 0) {
-			buf_truncate(b, old);
+			b->ptr[b->len] = '\0';
 			return -EINVAL;
 		}
 		w = w << 6 | (uint32_t)v;
 		if (i % 4 != 3)
 			continue;
-		buf_putc(b, (char)(w >> 16 & 0xff));
+		*p++ = (char)(w >> 16 & 0xff);
 		if (i < s.len - 1 || pad < 2)
-			buf_putc(b, (char)(w >> 8 & 0xff));
+			*p++ = (char)(w >> 8 & 0xff);
 		if (i < s.len - 1 || pad < 1)
-			buf_putc(b, (char)(w & 0xff));
+			*p++ = (char)(w & 0xff);
 	}
+	*p = '\0';
+	b->len = (size_t)(p - b->ptr);
 	return 0;
 }
 

@@ -68,11 +68,27 @@ static size_t shown_length(struct str s, bool utf8)
 	return n == 2 && c == 0xc2 && (unsigned char)s.ptr[1] < 0xa0 ? 0 : n;
 }
 
+/* How many printable ASCII bytes s begins with. */
+static size_t plain_length(struct str s)
+{
+	size_t n = 0;
+
+	while (n < s.len && is_print((unsigned char)s.ptr[n]))
+		n++;
+	return n;
+}
+
 void text_printable(struct buf *b, struct str s, bool utf8)
 {
 	while (s.len > 0) {
-		size_t n = shown_length(s, utf8);
+		struct str plain = str_head(s, MIN(plain_length(s), b->limit - b->len));
+		size_t n;
 
+		buf_put(b, plain);
+		s = str_skip(s, plain.len);
+		if (s.len == 0)
+			return;
+		n = shown_length(s, utf8);
 		if (buf_add(b, n == 0 ? STR("?") : str_head(s, n)) < 0)
 			return;
 		s = str_skip(s, n == 0 ? 1 : n);

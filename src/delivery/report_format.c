@@ -72,8 +72,13 @@ static void put_address(const struct report_conf *c, struct buf *b, struct str a
 /* Replies of several lines are one line of log. */
 static void put_reason(struct buf *b, struct str reason)
 {
-	for (size_t i = 0; i < reason.len; i++)
-		buf_putc(b, reason.ptr[i] == '\n' ? ' ' : reason.ptr[i]);
+	size_t start = b->len;
+	char *p;
+
+	buf_put(b, reason);
+	p = b->ptr + start;
+	while ((p = memchr(p, '\n', (size_t)(b->ptr + b->len - p))) != NULL)
+		*p++ = ' ';
 }
 
 void report_format(const struct report_conf *c, struct buf *b, const struct report *r,

@@ -85,6 +85,9 @@ static void test_limits(void **state)
 	text_printable(&b, STR("a\xc3\xa4\xc3\xa4"), true);
 	assert_string_equal(buf_cstr(&b), "a\xc3\xa4");
 	buf_clear(&b);
+	text_printable(&b, STR("abcd"), true);
+	assert_string_equal(buf_cstr(&b), "abc");
+	buf_clear(&b);
 	text_escape(&b, STR("\r\n"));
 	assert_string_equal(buf_cstr(&b), "\\r");
 	buf_clear(&b);
