@@ -148,18 +148,39 @@ struct stream *stream_new(int fd)
 	return s;
 }
 
+/* The beginning of a connection; only the memory of buffers may be older. */
+static void begin(struct stream *s, int rfd, int wfd)
+{
+	struct stat st;
+
+	*s = (struct stream){
+		.ops = &plain_ops,
+		.ctx = s,
+		.rfd = rfd,
+		.wfd = wfd,
+		.deadline = USEC_NEVER,
+		.is_socket = fstat(rfd, &st) == 0 && S_ISSOCK(st.st_mode),
+		.in = s->in,
+		.out = s->out,
+	};
+}
+
 struct stream *stream_new_pair(int rfd, int wfd)
 {
 	struct stream *s = mem_new(struct stream);
-	struct stat st;
 
-	s->ops = &plain_ops;
-	s->ctx = s;
-	s->rfd = rfd;
-	s->wfd = wfd;
-	s->deadline = USEC_NEVER;
-	s->is_socket = fstat(rfd, &st) == 0 && S_ISSOCK(st.st_mode);
+	begin(s, rfd, wfd);
 	return s;
+}
+
+struct stream *stream_again(struct stream *ended, int fd)
+{
+	if (ended == NULL)
+		return stream_new(fd);
+	check(ended->rfd < 0);
+	begin(ended, fd, fd);
+	ended->owned = true;
+	return ended;
 }
 
 /* Close what is beneath the buffers; the first error. */
@@ -174,6 +195,8 @@ static int close_transport(struct stream *s)
 
 		r = r < 0 ? r : r2;
 	}
+	s->ops = &plain_ops;
+	s->ctx = s;
 	s->rfd = s->wfd = -1;
 	return r;
 }
@@ -193,13 +216,21 @@ void stream_free(struct stream *s)
 	free_memory(s);
 }
 
-int stream_close(struct stream *s)
+int stream_end(struct stream *s)
 {
 	int r = stream_flush(s);
 	int r2 = close_transport(s);
 
-	free_memory(s);
+	s->error = -EBADF;
 	return r < 0 ? r : r2;
+}
+
+int stream_close(struct stream *s)
+{
+	int r = stream_end(s);
+
+	free_memory(s);
+	return r;
 }
 
 size_t stream_push(struct stream *s, const struct stream_ops *ops, void *ctx)

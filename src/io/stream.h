@@ -37,6 +37,16 @@ DEFINE_CLEANUP(struct stream *, stream_free);
 #define _cleanup_stream_ _cleanup_(stream_freep)
 /** Flush and close, reporting the first error; frees in any case. */
 _must_use_ int stream_close(struct stream *s);
+/** Flush and close, reporting the first error; the memory stays for stream_again() or stream_free(). */
+_must_use_ int stream_end(struct stream *s);
+/**
+ * A stream over a descriptor that it will own, in the memory of one that has ended.
+ *
+ * @param ended   after stream_end(); NULL: a new one
+ * @param fd      the descriptor
+ * @return the stream, in the state of stream_new()
+ */
+__attribute__((returns_nonnull)) struct stream *stream_again(struct stream *ended, int fd);
 /**
  * Replace the transport; buffered input is discarded and counted in the return value.
  *

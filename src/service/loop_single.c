@@ -54,7 +54,7 @@ static int open_watch(const struct run *run)
 /* Accept and serve one client; the end begins when something says so. */
 static void serve_one(struct run *run, int listener)
 {
-	struct service_client client;
+	struct service_client client = { .stream = NULL };
 	struct net_addr peer;
 	int fd;
 
@@ -71,6 +71,7 @@ static void serve_one(struct run *run, int listener)
 		run->def->serve(&run->ctx, &client);
 		client_close(&client);
 	}
+	client_done(&client);
 	run->served++;
 	if (run->ctx.max_use > 0 && run->served >= (uint64_t)run->ctx.max_use)
 		run_end(run);
@@ -91,6 +92,7 @@ static _noreturn_ void stand_alone(struct run *run)
 	client.arena = arena_new(0);
 	run->def->serve(&run->ctx, &client);
 	client_close(&client);
+	client_done(&client);
 	run_exit(run);
 }
 

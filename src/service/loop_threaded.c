@@ -20,6 +20,7 @@
 #include "base/fd.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/spares.h"
 #include "ipc/status.h"
 #include "log/log.h"
 #include "net/socket.h"
@@ -27,6 +28,8 @@
 
 /* A worker without work ends after this long. */
 #define WORKER_IDLE_SECONDS 20
+/* Clients whose memory, some 35 KB, is kept for later ones: those that come as others go. */
+#define SPARES 64
 #ifdef POSTROAD_SANITIZED
 #	define STACK_SIZE ((size_t)8 * 1024 * 1024)
 #else
@@ -37,6 +40,7 @@ struct job {
 	struct list node;
 	int fd;
 	struct net_addr peer;
+	struct service_client client; /* the memory of an earlier one, for this */
 };
 
 struct pool {
@@ -51,8 +55,9 @@ struct pool {
 	bool tell;      /* the main thread waits for the end of clients */
 	int epoll;
 	bool listening;
-	bool left;      /* the listeners are closed */
-	uint64_t slots; /* clients served at once */
+	bool left;                /* the listeners are closed */
+	uint64_t slots;           /* clients served at once */
+	struct spares *jobs_done; /* struct job, for later clients */
 };
 
 /* Wait for a job; NULL when none came for a while. */
@@ -81,15 +86,14 @@ static struct job *next_job(struct pool *p)
 static void do_job(struct pool *p, struct job *j)
 {
 	struct run *run = p->run;
-	struct service_client client;
 	uint64_t one = 1;
 	bool tell;
 
-	if (client_open(run, j->fd, &j->peer, &client) == 0) {
-		run->def->serve(&run->ctx, &client);
-		client_close(&client);
+	if (client_open(run, j->fd, &j->peer, &j->client) == 0) {
+		run->def->serve(&run->ctx, &j->client);
+		client_close(&j->client);
 	}
-	free(j);
+	spares_put(p->jobs_done, j);
 	(void)pthread_mutex_lock(&p->lock);
 	p->done++;
 	p->done_at = clock_now();
@@ -157,13 +161,23 @@ static void leave_listeners(struct pool *p)
 		fd_close(IPC_LISTEN_FD + (int)i);
 }
 
+static void free_job(void *object)
+{
+	struct job *j = object;
+
+	client_done(&j->client);
+	free(j);
+}
+
 static void submit(struct pool *p, int fd, const struct net_addr *peer)
 {
-	struct job *j = mem_new(struct job);
+	struct job *j = spares_take(p->jobs_done);
 	bool need;
 	bool wake;
 	int r = 0;
 
+	if (j == NULL)
+		j = mem_new(struct job);
 	j->fd = fd;
 	j->peer = *peer;
 	(void)pthread_mutex_lock(&p->lock);
@@ -283,6 +297,7 @@ static void pool_init(struct pool *p, struct run *run)
 	check(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
 	check(pthread_cond_init(&p->work, &attr) == 0);
 	list_init(&p->jobs);
+	p->jobs_done = spares_new(SPARES, free_job);
 	run->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	p->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (run->wake_fd < 0 || p->epoll < 0)

@@ -25,6 +25,8 @@
 #define FIRST_REQUEST_TIME (5 * USEC_PER_SEC)
 /* A connection's arena holds at most this much. */
 #define CLIENT_ARENA ((size_t)64 * 1024 * 1024)
+/* What of it stays for the next client. */
+#define KEEP_ARENA ((size_t)2 * 1024)
 
 void run_end(struct run *run)
 {
@@ -269,9 +271,9 @@ int client_open(struct run *run, int fd, const struct net_addr *peer, struct ser
 		c.peer = *peer;
 		c.is_inet = peer->sa.sa_family == AF_INET || peer->sa.sa_family == AF_INET6;
 	}
-	c.stream = stream_new(fd);
+	c.stream = stream_again(ret->stream, fd);
 	stream_timeout(c.stream, run->conf.ipc_timeout);
-	c.arena = arena_new(CLIENT_ARENA);
+	c.arena = ret->arena != NULL ? ret->arena : arena_new(CLIENT_ARENA);
 	*ret = c;
 	return 0;
 }
@@ -298,8 +300,13 @@ void run_pause(void)
 
 void client_close(struct service_client *client)
 {
-	if (client->stream != NULL)
-		IGNORE(stream_close(client->stream));
+	IGNORE(stream_end(client->stream));
+	arena_trim(client->arena, KEEP_ARENA);
+}
+
+void client_done(struct service_client *client)
+{
+	stream_free(client->stream);
 	arena_free(client->arena);
 }
 

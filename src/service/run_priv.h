@@ -88,6 +88,7 @@ bool run_is_over(const struct run *run, bool idle, usec_t idle_since);
 /**
  * Make a client of an accepted socket: reads what a `pass` service sends first.
  *
+ * @param ret   zero, or a client that was closed: its memory is used again
  * @return 0; negative errno: nothing to serve, the socket was closed
  */
 _must_use_ int client_open(struct run *run, int fd, const struct net_addr *peer,
@@ -100,8 +101,10 @@ _must_use_ int client_open(struct run *run, int fd, const struct net_addr *peer,
 bool run_accept_failed(struct run *run, int error);
 /** Sleep for ACCEPT_PAUSE. */
 void run_pause(void);
-/** Free stream and arena. */
+/** Close stream and arena; what memory they have stays for the next client. */
 void client_close(struct service_client *client);
+/** Free what client_close() left. Zero is accepted. */
+void client_done(struct service_client *client);
 
 /** The skeletons. */
 _noreturn_ void loop_single(struct run *run);

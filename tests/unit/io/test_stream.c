@@ -222,6 +222,65 @@ static void test_push_and_detach(void **state)
 	assert_int_equal(fd_close_checked(fd), 0);
 }
 
+/* Use a stream, and leave as much behind as there can be. */
+static void soil(struct pair *p, int how, int *count)
+{
+	static const struct stream_ops ops = { upper_read, upper_write, upper_close, NULL };
+	_cleanup_buf_ struct buf line = BUF(BUF_SMALL);
+
+	stream_timeout(p->b, USEC_PER_SEC / 100);
+	stream_deadline(p->b, clock_deadline(USEC_PER_SEC / 100));
+	stream_data_rate(p->b, 1);
+	assert_int_equal(stream_printf(p->a, "one\ntwo\nthr"), 0);
+	assert_int_equal(stream_flush(p->a), 0);
+	assert_int_equal(stream_line(p->b, 100, &line), 1);
+	if (how == 1)
+		assert_int_equal(stream_push(p->b, &ops, count), 7);
+	if (how == 2)
+		fd_close(stream_detach(p->b));
+	if (how == 3) {
+		assert_int_equal(stream_line(p->b, 100, &line), 1);
+		assert_int_equal(stream_line(p->b, 100, &line), -ETIMEDOUT);
+	}
+	if (how == 4) {
+		stream_free(TAKE(p->a));
+		assert_int_equal(stream_write(p->b, STR("lost")), 0);
+	}
+}
+
+/* A connection in the memory of another: nothing of that is left but memory. */
+static void test_again(void **state)
+{
+	(void)state;
+	for (int how = 0; how < 5; how++) {
+		_cleanup_(pair_done) struct pair p = make_pair();
+		_cleanup_buf_ struct buf line = BUF(BUF_SMALL);
+		struct stream *s = p.b;
+		int count = 0;
+		int fd[2];
+
+		soil(&p, how, &count);
+		IGNORE(stream_end(s) < 0);
+		assert_int_equal(count, how == 1 ? -1 : 0);
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
+		assert_ptr_equal(stream_again(s, fd[0]), s);
+		assert_int_equal(stream_fd(s), fd[0]);
+		assert_int_equal(stream_error(s), 0);
+		assert_int_equal(stream_last_write(s), 0);
+		assert_int_equal(stream_buffered(s).len, 0);
+		assert_false(stream_readable(s));
+		assert_int_equal(write(fd[1], "in\n", 3), 3);
+		assert_int_equal(stream_line(s, 100, &line), 1);
+		assert_string_equal(buf_cstr(&line), "in\n");
+		assert_int_equal(stream_printf(s, "out"), 0);
+		assert_int_equal(stream_end(s), 0);
+		assert_int_equal(read(fd[1], (char[10]){ 0 }, 10), 3);
+		assert_int_equal(read(fd[1], (char[10]){ 0 }, 10), 0);
+		fd_close(fd[1]);
+	}
+	stream_free(stream_again(NULL, -1));
+}
+
 /* The last words of a peer that hung up while we were writing. */
 static void test_read_on(void **state)
 {
@@ -252,6 +311,7 @@ int main(void)
 		cmocka_unit_test(test_peer_gone),
 		cmocka_unit_test(test_pipes),
 		cmocka_unit_test(test_push_and_detach),
+		cmocka_unit_test(test_again),
 		cmocka_unit_test(test_read_on),
 	};
 
