@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * smtpd/session.c — one conversation from connect to disconnect.
+ *
+ * A session that is over leaves its object, with its buffers and arenas, to a later one.
  */
 #include <errno.h>
 
+#include "base/mem.h"
 #include "base/text.h"
 #include "smtpd.h"
 
@@ -11,6 +14,9 @@
 #define ARENA_TX      ((size_t)4 * 1024 * 1024)
 #define ARENA_SCRATCH ((size_t)8 * 1024 * 1024)
 #define REPLY_LIMIT   (BUF_SMALL - 1024)
+/* Bytes of arenas and texts that the next session uses again. */
+#define KEEP_ARENA ((size_t)2 * 1024)
+#define KEEP_TEXT  ((size_t)512)
 /* A peer that was too slow gets this long to take the news. */
 #define LAST_WORD_TIMEOUT (5 * USEC_PER_SEC)
 /* Bytes of input that a log line shows. */
@@ -78,12 +84,10 @@ void session_lost(struct session *s, int err)
 
 void session_set_helo(struct session *s, struct str name)
 {
-	struct buf old = s->helo_text; /* `name` may lie in it */
-
-	s->helo_text = BUF(BUF_SMALL);
+	name = arena_str(s->scratch, name); /* it may lie in the text that is cleared */
+	buf_clear(&s->helo_text);
 	buf_put(&s->helo_text, name);
 	s->helo = buf_str(&s->helo_text);
-	buf_done(&old);
 }
 
 void session_reset(struct session *s)
@@ -249,9 +253,24 @@ static void log_end(struct session *s)
 	log_info("%s", buf_cstr(&b));
 }
 
-static void session_done(struct session *s)
+static struct session *make(void)
 {
-	session_reset(s);
+	struct session *s = mem_new(struct session);
+
+	s->tx = arena_new(ARENA_TX);
+	s->scratch = arena_new(ARENA_SCRATCH);
+	s->line = BUF(BUF_SMALL);
+	s->out = BUF(REPLY_LIMIT);
+	s->helo_text = BUF(BUF_SMALL);
+	s->sink.text = BUF(BUF_SMALL);
+	s->history = BUF(SIZE_MAX / 2);
+	return s;
+}
+
+void session_discard(void *object)
+{
+	struct session *s = object;
+
 	access_state_done(&s->acc);
 	buf_done(&s->sink.text);
 	buf_done(&s->helo_text);
@@ -261,37 +280,70 @@ static void session_done(struct session *s)
 	arena_free(s->tx);
 	arena_free(s->scratch);
 	arena_free(s->told);
+	free(s);
+}
+
+/* From one session to the next nothing goes over but memory, and of that no more than is usual. */
+static void forget(struct session *s)
+{
+	session_reset(s);
+	access_state_reset(&s->acc);
+	buf_trim(&s->sink.text, KEEP_TEXT);
+	buf_trim(&s->helo_text, KEEP_TEXT);
+	buf_trim(&s->line, KEEP_TEXT);
+	buf_trim(&s->out, KEEP_TEXT);
+	notice_forget(s);
+	arena_trim(s->tx, KEEP_ARENA);
+	arena_trim(s->scratch, KEEP_ARENA);
+	if (s->told != NULL)
+		arena_trim(s->told, KEEP_ARENA);
+	*s = (struct session){
+		.acc = s->acc,
+		.sink.text = s->sink.text,
+		.helo_text = s->helo_text,
+		.line = s->line,
+		.out = s->out,
+		.history = s->history,
+		.tx = s->tx,
+		.scratch = s->scratch,
+		.told = s->told,
+	};
+}
+
+static struct session *begin(struct service_ctx *ctx, struct service_client *client)
+{
+	struct smtpd *p = ctx->user;
+	struct session *s = spares_take(p->sessions);
+
+	if (s == NULL)
+		s = make();
+	s->p = p;
+	s->c = &p->c;
+	s->ctx = ctx;
+	s->client = client;
+	s->io = client->stream;
+	s->arena = client->arena;
+	s->protocol = "SMTP";
+	s->where = "CONNECT";
+	s->stand_alone = client->stand_alone && p->deposit;
+	stream_timeout(s->io, p->c.smtpd_timeout);
+	return s;
 }
 
 void smtpd_serve(struct service_ctx *ctx, struct service_client *client)
 {
-	struct smtpd *p = ctx->user;
-	struct session s = {
-		.p = p,
-		.history = BUF(SIZE_MAX / 2),
-		.c = &p->c,
-		.ctx = ctx,
-		.client = client,
-		.io = client->stream,
-		.arena = client->arena,
-		.tx = arena_new(ARENA_TX),
-		.scratch = arena_new(ARENA_SCRATCH),
-		.protocol = "SMTP",
-		.where = "CONNECT",
-		.line = BUF(BUF_SMALL),
-		.out = BUF(REPLY_LIMIT),
-	};
+	struct session *s = begin(ctx, client);
+	struct spares *spares = s->p->sessions;
 
-	stream_timeout(s.io, p->c.smtpd_timeout);
-	s.stand_alone = client->stand_alone && p->deposit;
-	peer_init(&s);
-	log_info("connect from " STR_FMT, STR_ARG(s.peer.namaddr));
-	session_client_rights(&s);
-	s.count_events = !s.stand_alone && !s.may_xclient && !listed(&s, p->event_exceptions);
-	converse(&s);
-	reply_flush(&s);
-	notice_send(&s);
-	(void)anvil_count(&s, ANVIL_DISCONNECT);
-	log_end(&s);
-	session_done(&s);
+	peer_init(s);
+	log_info("connect from " STR_FMT, STR_ARG(s->peer.namaddr));
+	session_client_rights(s);
+	s->count_events = !s->stand_alone && !s->may_xclient && !listed(s, s->p->event_exceptions);
+	converse(s);
+	reply_flush(s);
+	notice_send(s);
+	(void)anvil_count(s, ANVIL_DISCONNECT);
+	log_end(s);
+	forget(s);
+	spares_put(spares, s);
 }

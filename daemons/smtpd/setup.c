@@ -18,6 +18,8 @@
 #define ANVIL_TIMEOUT (10 * USEC_PER_SEC)
 /* A call takes no time: few connections serve all sessions of a process, however many come at once. */
 #define ANVIL_CALLS 4
+/* Sessions whose memory, some 5 KB, is kept for later ones. */
+#define SPARE_SESSIONS 64
 
 #define A struct access_settings
 
@@ -375,6 +377,7 @@ int smtpd_pre_jail(struct service_ctx *ctx, struct why *why)
 	p->autodetect_utf8 = names_word(p->c.smtputf8_autodetect_classes, STR("all")) ||
 			     names_word(p->c.smtputf8_autodetect_classes, STR("smtpd"));
 	make_paths(p);
+	p->sessions = spares_new(SPARE_SESSIONS, session_discard);
 	r = open_lists(p, why);
 	if (r == 0)
 		r = make_access(p, why);

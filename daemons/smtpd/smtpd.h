@@ -8,6 +8,7 @@
 #pragma once
 
 #include "access/access.h"
+#include "base/spares.h"
 #include "conf/conf.h"
 #include "dns/dns.h"
 #include "intake/intake.h"
@@ -120,6 +121,7 @@ struct smtpd {
 	struct match_list *bare_exclusions;
 	struct tables ehlo_maps, command_filter, footer_maps, reject_filter, dns_filter;
 	struct ipc_client *anvil; /* NULL: no limits */
+	struct spares *sessions;  /* struct session without a client */
 	unsigned ehlo_discard, overrides, notify, families;
 	enum bare_mode bare;
 	bool autodetect_utf8, deposit; /* deposit: -S as another user than mail_owner */
@@ -225,6 +227,8 @@ struct command {
 
 /* ---- session.c ---- */
 void smtpd_serve(struct service_ctx *ctx, struct service_client *client);
+/** Free one of the spares. */
+void session_discard(void *object);
 /** The queue id, or "NOQUEUE". */
 const char *session_id(const struct session *s);
 /** What access rules may know now. */

@@ -12,6 +12,8 @@
 
 /* Bytes that one check may use for resolve results and the like. */
 #define SCRATCH_MAX ((size_t)8 * 1024 * 1024)
+/* Memory of a reply and of checks that the next session uses again. */
+#define KEEP_BYTES ((size_t)2 * 1024)
 
 static int add_classes(struct access *a, struct why *why)
 {
@@ -283,14 +285,28 @@ void access_state_end_helo(struct access_state *st)
 	deferral_done(&st->saved[1]);
 }
 
-void access_state_done(struct access_state *st)
+static void forget(struct access_state *st)
 {
 	access_state_end_mail(st);
 	access_state_end_helo(st);
 	deferral_done(&st->saved[0]);
+}
+
+void access_state_done(struct access_state *st)
+{
+	forget(st);
 	buf_done(&st->reply);
 	arena_free(st->scratch);
 	*st = (struct access_state){ .hangup = false };
+}
+
+void access_state_reset(struct access_state *st)
+{
+	forget(st);
+	buf_trim(&st->reply, KEEP_BYTES);
+	if (st->scratch != NULL)
+		arena_trim(st->scratch, KEEP_BYTES);
+	*st = (struct access_state){ .reply = st->reply, .scratch = st->scratch };
 }
 
 /* ---- points ---- */

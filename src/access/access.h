@@ -127,6 +127,8 @@ struct access_state {
 };
 /** Forget everything and free it. */
 void access_state_done(struct access_state *st);
+/** Forget everything; a little memory stays for the next session. */
+void access_state_reset(struct access_state *st);
 /** The transaction is over (or MAIL was refused): actions and the deferral of the sender go. */
 void access_state_end_mail(struct access_state *st);
 /** The client said HELO again: the deferral of the helo list goes too. */

@@ -3,10 +3,11 @@
 
 import os
 import re
+import socket
 
 import pytest
 
-from instance import wait_until
+from instance import DEADLINE, read_reply, wait_until
 
 CONF = {"mydestination": "here.example", "mynetworks": "192.0.2.0/24", "smtpd_relay_restrictions": "reject_unauth_destination",
         "smtpd_peername_lookup": "no", "mail_name": "Postfix", "smtpd_error_sleep_time": "0"}
@@ -250,3 +251,68 @@ def test_early_open(either):
     m.wait_log(r"[0-9A-F]+: client=unknown\[127\.0\.0\.1\]$")
     m.wait_log(r"[0-9A-F]{6,}: reject: RCPT from unknown\[127\.0\.0\.1\]: 554 5\.7\.1 <u@elsewhere\.example>: Relay access denied; ")
     wait_until(lambda: not m.queue_ids(), "nothing is left")
+
+
+ACTIONS = {"smtpd_recipient_restrictions": "check_recipient_access inline:{ {discard@here.example=DISCARD} {filter@here.example=FILTER a:b}"
+           " {prepend@here.example=PREPEND X-Y: z} {redirect@here.example=REDIRECT r@here.example} {reject@here.example=REJECT}"
+           " {defer@here.example=DEFER_IF_PERMIT later} {bcc@here.example=BCC b@here.example} }",
+           "header_checks": "regexp:{ {/^X: reject/ REJECT no} {/^X: redirect/ REDIRECT q@here.example} }"}
+EHLO, MAIL, BODY = "EHLO client.example", "MAIL FROM:<a@b.example>", "Subject: x\r\n\r\nhi\r\n."
+PLAIN = [MAIL, "RCPT TO:<u@here.example>", "DATA", BODY, EHLO, MAIL, "RCPT TO:<v@here.example>", "DATA", "\r\nhi\r\n.", "QUIT"]
+# Each leaves behind as much as it can; those without QUIT hang up.
+BEFORE = {
+    "nothing": [],
+    "attributes": [*MESSAGE[:-2], "DATA", "Received: x\r\nMessage-Id: <m@x>\r\nResent-From: y\r\nDate: z\r\nTo: t\r\n\r\nhi\r\n.", "QUIT"],
+    "large": [EHLO, MAIL, *(f"RCPT TO:<r{n}@here.example>" for n in range(100)), "DATA",
+              "Content-Type: multipart/x; boundary=a\r\n\r\n" + "x" * 3000 + "\r\n" + "line of text\r\n" * 30000 + "--a\r\n.", "QUIT"],
+    "actions": [EHLO, MAIL, *(f"RCPT TO:<{x}@here.example>" for x in ("filter", "prepend", "redirect", "bcc")), "DATA", "X: redirect\r\n."],
+    "discard": [EHLO, MAIL, "RCPT TO:<discard@here.example>", "DATA", "hi\r\n.", MAIL, "RCPT TO:<discard@here.example>"],
+    "refused": [EHLO, MAIL, "RCPT TO:<reject@here.example>", "RCPT TO:<defer@here.example>", "RCPT TO:<u@elsewhere.example>",
+                "RCPT TO:<u@here.example>", "DATA", "X: reject\r\n.", "QUIT"],
+    "errors": ["EHLO", "x" * 3000, "MAIL FROM:<", "HELP", "VRFY", "HELO " + "h" * 400, *(["BAD"] * 30)],  # the server ends it
+    "xforward": ["XFORWARD NAME=n ADDR=192.0.2.1 PORT=5 PROTO=P HELO=h IDENT=i SOURCE=LOCAL", EHLO, MAIL + " SMTPUTF8 BODY=8BITMIME",
+                 "RCPT TO:<u@here.example>", "DATA", "Subject: \u00e4\r\nContent-Transfer-Encoding: 8bit\r\n\r\n\u00e4\r\n."],
+    "xclient": ["XCLIENT NAME=x.example ADDR=192.0.2.2 PROTO=SMTP HELO=y", MAIL, "RCPT TO:<u@here.example>", "DATA"],
+    "half": [EHLO, MAIL, "RCPT TO:<u@here.example>", "DATA", b"Content-Type: multipart/x; boundary=hi\r\n\r\nhal"],
+    "chunk": [EHLO, MAIL, "RCPT TO:<u@here.example>", b"BDAT 30\r\nSubject: x\r\n\r\n"],
+    "bare": [b"EHLO bare\n", b"MAIL FROM:<a@b.example>\n", "RCPT TO:<u@here.example>", "DATA", b"x\n.\ny\r\n.\r\n", b"NO"],
+}
+
+
+def session(m, lines):
+    """All that is seen of a session: replies, log, messages. A last line in bytes is not answered: the client hangs up."""
+    before, ended = len(m.events("smtpd")), m.log().count("disconnect from")
+    with socket.create_connection((m.address, m.smtp_port), DEADLINE) as s, s.makefile("rb") as f:
+        seen = [read_reply(f)]
+        for line in lines:
+            try:
+                s.sendall(line if isinstance(line, bytes) else line.encode() + b"\r\n")
+            except OSError:  # the server has gone
+                break
+            if line is not lines[-1] or isinstance(line, str):
+                seen.append(read_reply(f))
+            if not seen[-1]:
+                break
+    m.wait_log("disconnect from", ended + 1)
+    seen += [text for _, text in m.events("smtpd")[before:]]
+    ids = re.findall(r"queued as (\w+)", "\n".join(seen))
+    for qid in ids:
+        if qid in m.queue_ids("hold"):
+            text = m.run("postcat", "-c", m.config, "-q", qid).stdout
+            seen += [str(records(text)), re.sub(DATE, "DATE", content(text)), text.split("*** HEADER EXTRACTED")[1]]
+    seen = "\n".join(seen)
+    for n, qid in enumerate(re.findall(r"^(\w+): client=", seen, re.M)):
+        seen = seen.replace(qid, f"ID{n}")
+    return re.sub(r"<\d+\.(ID\d+@)", r"<\1", seen)
+
+
+def test_next_in_same_memory(mta):
+    """Sessions and messages use the memory of earlier ones; what they say, log and write is what it was in a fresh process."""
+    m = mta({**CONF, **HOLD, **TRUSTED, **ACTIONS, "smtpd_forbid_bare_newline": "note", "always_add_missing_headers": "yes",
+             "smtpd_client_connection_count_limit": "0"})
+    m.wait_log("disconnect from")  # of the look whether the port is open
+    first = session(m, PLAIN)
+    assert first.count("queued as") == 2 and first.count("message_id=") == 2, first
+    for name, lines in BEFORE.items():
+        left = session(m, lines)
+        assert session(m, PLAIN) == first, f"after {name}:\n{left}"

@@ -113,6 +113,15 @@ static void test_saved_deferral(void **state)
 	access_state_end_mail(&g.st);
 	access_state_end_helo(&g.st);
 	assert_string_equal(rig_ask(&g, ACCESS_RCPT, &rq), DEFERRED);
+	/* The next session in the same memory has none of it. */
+	assert_string_equal(rig_ask(&g, ACCESS_HELO, &rq), "");
+	assert_string_equal(rig_ask(&g, ACCESS_MAIL, &rq), "");
+	access_state_reset(&g.st);
+	assert_null(g.st.saved[0].reply);
+	assert_null(g.st.saved[2].reply);
+	assert_int_equal(g.st.reply.len, 0);
+	assert_string_equal(rig_ask(&g, ACCESS_RCPT, &rq), "");
+	assert_string_equal(rig_ask(&g, ACCESS_CONNECT, &rq), "");
 	rig_stop(&g);
 	s.smtpd_client_restrictions = "";
 	rig_start(&g, s);
