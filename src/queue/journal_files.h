@@ -4,7 +4,8 @@
  *
  * For agents, which open the same few segments thousands of times. Each descriptor is used by one message at a
  * time, as the lock on the image belongs to it; it is kept without a lock, so it keeps nobody from
- * claiming the segment. One that was not used for a while is closed.
+ * claiming the segment. One that was not used for a while is closed. With each is room for a small image,
+ * which is read at once.
  */
 #pragma once
 
