@@ -35,12 +35,12 @@ static const char *const stdio_calls[] = { "read", "write", "readv", "writev", "
 	"nanosleep", "clock_nanosleep", "clock_gettime", "clock_getres", "gettimeofday", "time",
 	"times", "alarm", "setitimer", "getitimer", "getpid", "gettid", "getppid", "getpgrp",
 	"getuid", "geteuid", "getgid", "getegid", "getresuid", "getresgid", "getgroups",
-	"getrandom", "sysinfo", "uname", "sched_yield", "sched_getaffinity", "getcpu", "getrlimit",
-	"ugetrlimit", "getrusage", "umask", "fsync", "fdatasync", "sync_file_range", "ftruncate",
-	"ftruncate64", "fallocate", "flock", "fadvise64", "sendfile", "sendfile64", "splice",
-	"copy_file_range", "sendto", "recvfrom", "sendmsg", "recvmsg", "sendmmsg", "recvmmsg",
-	"shutdown", "getsockname", "getpeername", "getsockopt", "setsockopt", "accept", "accept4",
-	NULL };
+	"getrandom", "sysinfo", "uname", "sched_yield", "sched_getscheduler", "sched_setscheduler",
+	"sched_getaffinity", "getcpu", "getrlimit", "ugetrlimit", "getrusage", "umask", "fsync",
+	"fdatasync", "sync_file_range", "ftruncate", "ftruncate64", "fallocate", "flock",
+	"fadvise64", "sendfile", "sendfile64", "splice", "copy_file_range", "sendto", "recvfrom",
+	"sendmsg", "recvmsg", "sendmmsg", "recvmmsg", "shutdown", "getsockname", "getpeername",
+	"getsockopt", "setsockopt", "accept", "accept4", NULL };
 
 static const char *const socket_calls[] = { "connect", "bind", "listen", NULL };
 

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <ev.h>
 #include <malloc.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
@@ -317,22 +316,6 @@ static void enter_sandbox(const struct run *run)
 		log_fatal("%s", why.text);
 }
 
-/*
- * These processes wake each other several times a message. As batch work whoever runs goes on until it waits, and does
- * not give way to each one that it wakes (bench/README.md). A server of one client a process may run programs of others,
- * which would inherit that; what an administrator has chosen stays.
- */
-static void work_in_batches(const struct run *run)
-{
-	const struct sched_param none = { 0 };
-
-	if (run->def->kind == SERVICE_SINGLE || run->opt.stand_alone ||
-		sched_getscheduler(0) != SCHED_OTHER)
-		return;
-	if (sched_setscheduler(0, SCHED_BATCH, &none) < 0)
-		log_debug("sched_setscheduler: %s", strerror(errno));
-}
-
 static void ignore_signals(void)
 {
 	struct sigaction ign = { .sa_handler = SIG_IGN };
@@ -420,7 +403,6 @@ void service_main(int argc, char **argv, const struct service *def)
 		run->ctx.loop = ev_loop_new(EVFLAG_AUTO);
 	if (is_logger)
 		run_note_parent(run);
-	work_in_batches(run);
 	call(run, def->pre_jail);
 	drop_privileges(run);
 	call(run, def->post_jail);
