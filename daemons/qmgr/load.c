@@ -37,6 +37,7 @@ struct load {
 	size_t max;
 	struct message *m; /* result; NULL: there is none */
 	bool entered;      /* the file came to active/ */
+	bool is_busy;      /* it is still being delivered */
 };
 
 struct more {
@@ -58,11 +59,12 @@ static bool is_due(const struct load *l, unsigned mode, int64_t mtime)
 	return l->ignore_time || mtime <= time(NULL) + 1;
 }
 
-static void skip_busy(const struct load *l, int fd)
+static void skip_busy(struct load *l, int fd)
 {
 	struct timespec t[2] = { { .tv_nsec = UTIME_NOW },
 		{ .tv_sec = time(NULL) + BUSY_SECONDS } };
 
+	l->is_busy = true;
 	log_info("%s: skipped, still being delivered", l->id);
 	if (futimens(fd, t) < 0)
 		log_warn("%s: set time stamps: %m", l->id);
@@ -214,6 +216,31 @@ static void run_load(struct job *j)
 	l->entered = true;
 }
 
+static void on_busy_timer(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct qmgr *q = timer->data;
+	usec_t now = clock_now();
+
+	(void)events;
+	scan_request(q, &q->incoming, false, false);
+	if (now >= q->busy_until)
+		return;
+	ev_timer_set(timer, (double)(q->busy_until - now) / (double)USEC_PER_SEC, 0);
+	ev_timer_start(loop, timer);
+}
+
+/* Nobody tells when its agent has done, and who asks for a scan may be long in coming. */
+static void look_again(struct qmgr *q)
+{
+	/* A second more: the time stamps of files are whole seconds. */
+	q->busy_until = clock_deadline((BUSY_SECONDS + 1) * USEC_PER_SEC);
+	if (ev_is_active(&q->busy_timer))
+		return;
+	ev_timer_init(&q->busy_timer, on_busy_timer, BUSY_SECONDS + 1, 0);
+	q->busy_timer.data = q;
+	ev_timer_start(q->loop, &q->busy_timer);
+}
+
 static void load_done(struct job *j)
 {
 	struct load *l = container_of(j, struct load, job);
@@ -223,6 +250,8 @@ static void load_done(struct job *j)
 	routing_drop(l->routing);
 	if (l->m == NULL && l->entered)
 		q->has_strays = true; /* unless it could leave again */
+	if (l->is_busy)
+		look_again(q);
 	if (l->m != NULL)
 		active_add(q, l->m);
 	else if (l->again.from != NULL)

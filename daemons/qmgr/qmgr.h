@@ -178,6 +178,8 @@ struct qmgr {
 	size_t n_calls;    /* under way */
 	bool starting_calls;
 	ev_timer calls_retry;
+	ev_timer busy_timer; /* looks for files that were still being delivered */
+	usec_t busy_until;   /* when it has seen all of them */
 	struct journal_params journal_params;
 	struct journal_reader *journal; /* NULL: messages are files */
 	struct list young;              /* messages in the journal, oldest first */

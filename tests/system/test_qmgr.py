@@ -542,6 +542,17 @@ def test_still_being_delivered(system):
     mta.wait_log(f"{i}: removed")
 
 
+def test_looked_at_again(system):
+    """Its agent, of a queue manager that is gone, tells nobody when it has done: a minute later the file is taken."""
+    mta = system(start=False)
+    i = mta.inject("s@x.test", ["a@x.test"])
+    with open(mta.queue / "incoming" / i, "rb") as f:
+        fcntl.flock(f, fcntl.LOCK_SH)
+        mta.start()
+        mta.wait_log(f"{i}: skipped, still being delivered")
+    mta.wait_log(f"{i}: removed", deadline=120)
+
+
 def test_slow_agent_does_not_hold_up_others(system):
     """R8: one destination that hangs costs the others nothing."""
     mta = system(start=False)
