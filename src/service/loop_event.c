@@ -37,8 +37,8 @@
  */
 #define ORPHAN_SECONDS 0.2
 #define ORPHAN_LOOK    0.01
-/* How long a successor may take to be told. */
-#define HANDOVER_TIME (10 * USEC_PER_SEC)
+/* How long it may take to leave all late triggers to the successor, which begins when this process is gone. */
+#define HANDOVER_TIME USEC_PER_SEC
 
 struct loop {
 	struct run *run;
@@ -219,9 +219,14 @@ static void on_request_timeout(struct ev_loop *ev, struct ev_timer *timer, int e
 	request_done(r);
 }
 
-/* Tell the successor, by way of our own socket, of triggers that came too late for this process. */
+/*
+ * Tell the successor, by way of our own socket, of triggers that came too late for this process. What was
+ * said a moment ago is not said again: the socket's queue may be full of it, and nobody empties that now.
+ */
 static void hand_over(struct loop *l)
 {
+	_cleanup_buf_ struct buf told = BUF_LOCAL(TRIGGER_MAX);
+	usec_t deadline = clock_deadline(HANDOVER_TIME);
 	struct sockaddr_un un = { 0 };
 	socklen_t len = sizeof un - 1;
 	bool named = getsockname(IPC_LISTEN_FD, (struct sockaddr *)&un, &len) == 0;
@@ -233,9 +238,14 @@ static void hand_over(struct loop *l)
 
 		(void)shutdown(r->io.fd, SHUT_RD);
 		n = read(r->io.fd, text, sizeof text);
-		if (n > 0 && (!named || ipc_trigger(un.sun_path, str_from(text, (size_t)n),
-						HANDOVER_TIME) < 0))
-			log_warn("a request came too late and was lost");
+		if (n > 0 && !str_eq(buf_str(&told), str_from(text, (size_t)n))) {
+			usec_t left = MAX(deadline - clock_now(), USEC_PER_MSEC);
+
+			buf_clear(&told);
+			buf_put(&told, str_from(text, (size_t)n));
+			if (!named || ipc_trigger(un.sun_path, buf_str(&told), left) < 0)
+				log_warn("a request came too late and was lost");
+		}
 		request_done(r);
 	}
 }

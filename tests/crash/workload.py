@@ -283,8 +283,8 @@ class Disturber(threading.Thread):
         self.mta.run("postfix", "-c", self.mta.config, "reload")
 
     def _kill(self):
-        pids = instance.wait_until(lambda: [p for p, name in children(self.mta.master_pid()) if name == "qmgr"], "qmgr runs", 60)
-        os.kill(pids[0], signal.SIGKILL)
+        instance.wait_until(lambda: any(killed(p) for p, name in children(self.mta.master_pid()) if name == "qmgr"),
+                            "qmgr runs", 60)
 
     def run(self):
         try:
@@ -293,6 +293,15 @@ class Disturber(threading.Thread):
                 act()
         except Exception as e:  # reported by join()
             self.failed = repr(e)
+
+
+def killed(pid):
+    """False: it had ended by itself, as one does that is told to."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def children(pid):
