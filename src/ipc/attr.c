@@ -32,10 +32,9 @@ static int put_base64_pair(struct buf *b, const char *name, struct str value)
 
 static int put_pair(struct buf *b, enum attr_enc enc, const char *name, struct str value)
 {
-	int r;
-
 	size_t name_len = strlen(name);
 	char *p;
+	int r;
 
 	if (enc == ATTR_BASE64)
 		return put_base64_pair(b, name, value);
@@ -68,15 +67,10 @@ int attr_put_str(struct buf *b, enum attr_enc enc, const char *name, struct str 
 /* A number as its unsigned decimal text. */
 static int put_number(struct buf *b, enum attr_enc enc, const char *name, uint64_t value)
 {
-	char text[24];
-	char *end = text + sizeof text;
-	char *p = end;
+	_cleanup_buf_ struct buf text = BUF_LOCAL(BUF_SMALL);
 
-	do {
-		*--p = (char)('0' + value % 10);
-		value /= 10;
-	} while (value > 0);
-	return attr_put_str(b, enc, name, str_from(p, (size_t)(end - p)));
+	buf_putf(&text, "%llu", (unsigned long long)value);
+	return attr_put_str(b, enc, name, buf_str(&text));
 }
 
 int attr_put_int(struct buf *b, enum attr_enc enc, const char *name, int value)
